@@ -1,0 +1,1 @@
+"""Weights: embedding, generation, prompts. No database, no queue, no web."""

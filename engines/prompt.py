@@ -1,0 +1,149 @@
+"""From a question, its passages and earlier turns to the text that a model reads."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from jinja2.exceptions import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from engines.errors import EngineError
+
+SYSTEM = (
+    "You answer questions from the given sources. Answer briefly, with facts from the sources only."
+)
+SYSTEM_WITHOUT_SOURCES = "You answer questions briefly. If you do not know the answer, say so."
+# What llama.cpp assumes for a model that carries no template of its own.
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content']"
+    " + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
+    "{% endif %}"
+)
+
+
+class Message(TypedDict):
+    """One turn of a chat."""
+
+    role: str
+    content: str
+
+
+class Passage(TypedDict):
+    """A retrieved chunk, as far as a prompt shows it."""
+
+    text: str
+    source: str
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier question of the session and its answer."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What fits the context: the messages and how much of the material they hold."""
+
+    messages: list[Message]
+    passages: int
+    turns: int
+    tokens: int
+
+
+def render(template: str, messages: Sequence[Message], bos: str, eos: str) -> list[str]:
+    """The chat template filled in: text of the template and contents by turns, template first.
+
+    The pieces stay apart so that only the template's own text may hold control tokens: a document
+    that spells out `<|im_end|>` cannot end its message. The template runs in Jinja's sandbox.
+    Raises EngineError `bad_template`.
+    """
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    environment.globals["raise_exception"] = _refuse
+    marked = [
+        Message(role=one["role"], content=f"\x02{number}\x03")
+        for number, one in enumerate(messages)
+    ]
+    try:
+        text = environment.from_string(template).render(
+            messages=marked, add_generation_prompt=True, bos_token=bos, eos_token=eos
+        )
+    except TemplateError as error:
+        raise EngineError("bad_template", f"the model's chat template fails: {error}") from error
+    return _pieces(text, [one["content"] for one in messages])
+
+
+def _refuse(message: str) -> None:
+    raise TemplateError(message)
+
+
+def _pieces(text: str, contents: Sequence[str]) -> list[str]:
+    """Template text and contents by turns."""
+    pieces: list[str] = []
+    while "\x02" in text:
+        before, _, rest = text.partition("\x02")
+        number, _, text = rest.partition("\x03")
+        pieces += [before, contents[int(number)]]
+    return [*pieces, text]
+
+
+def messages_for(
+    question: str, passages: Sequence[Passage], turns: Sequence[Turn]
+) -> list[Message]:
+    """System text, earlier turns, then the sources with the question."""
+    told = [Message(role="system", content=SYSTEM if passages else SYSTEM_WITHOUT_SOURCES)]
+    for turn in turns:
+        told.append(Message(role="user", content=turn.question))
+        told.append(Message(role="assistant", content=turn.answer))
+    told.append(Message(role="user", content=_asked(question, passages)))
+    return told
+
+
+def _asked(question: str, passages: Sequence[Passage]) -> str:
+    if not passages:
+        return question
+    sources = "\n\n".join(
+        f"Source: {one['source']}, page {one['page']}\n{one['text']}" for one in passages
+    )
+    return f"{sources}\n\nQuestion: {question}"
+
+
+def fit(
+    count: Callable[[list[Message]], int],
+    question: str,
+    passages: Sequence[Passage],
+    turns: Sequence[Turn],
+    budget: int,
+) -> Fitted:
+    """The fullest prompt within `budget` tokens; passages best first, turns oldest first.
+
+    Whole passages are left out, lowest first; then as many of the latest turns are put in as
+    there is room for. Raises EngineError `question_too_long` if the question alone does not fit.
+    """
+    for kept in range(len(passages), -1, -1):
+        tokens = count(messages_for(question, passages[:kept], []))
+        if tokens <= budget:
+            return _with_turns(count, question, passages[:kept], turns, budget)
+    raise EngineError(
+        "question_too_long",
+        f"the question takes {tokens} tokens and the context leaves {budget}: "
+        "shorten it, or raise n_ctx",
+    )
+
+
+def _with_turns(
+    count: Callable[[list[Message]], int],
+    question: str,
+    passages: Sequence[Passage],
+    turns: Sequence[Turn],
+    budget: int,
+) -> Fitted:
+    for start in range(len(turns) + 1):
+        messages = messages_for(question, passages, turns[start:])
+        tokens = count(messages)
+        if tokens <= budget:
+            return Fitted(messages, len(passages), len(turns) - start, tokens)
+    raise AssertionError("the question fitted without turns")

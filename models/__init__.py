@@ -1,0 +1,1 @@
+"""Records: what Postgres keeps, and every SELECT and INSERT there is."""

@@ -1,0 +1,160 @@
+"""Collections of documents, and who may read or fill them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.sql.elements import ColumnElement
+
+from models.base import Base, Dated, Numbered, Owned
+from models.document import Document
+from models.errors import RedtenError
+from models.tenant import Caller
+from models.work import State
+from settings import settings
+
+LARGEST_ID = 2**31 - 1
+
+
+class Visibility(StrEnum):
+    """Who may read a collection: its owner; the tenant; everybody with an account."""
+
+    PRIVATE = "private"
+    TENANT = "tenant"
+    PUBLIC = "public"
+
+
+class Collection(Numbered, Owned, Dated, Base):
+    """Documents that are searched together, all embedded by one model."""
+
+    __tablename__ = "collections"
+    __table_args__ = (UniqueConstraint("tenant_id", "owner_id", "name"),)
+
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str] = mapped_column(String(128))
+    visibility: Mapped[str] = mapped_column(String(16))
+    embed_model_name: Mapped[str] = mapped_column(String(256))
+    notes: Mapped[str | None] = mapped_column(Text)
+
+    def written_by(self, caller: Caller) -> bool:
+        """Its owner fills it; owners and experts of its tenant fill what the tenant can see."""
+        if self.tenant_id != caller.tenant_id:
+            return False
+        shared = self.visibility != Visibility.PRIVATE
+        return self.owner_id == caller.user_id or (shared and caller.reviews_all)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A collection with its counts."""
+
+    collection: Collection
+    documents: int
+    chunks: int
+
+
+def readable(caller: Caller) -> ColumnElement[bool]:
+    """What a caller may read; row-level security says the same of the tenant once more."""
+    own_tenant = Collection.tenant_id == caller.tenant_id
+    return or_(
+        Collection.visibility == Visibility.PUBLIC,
+        and_(own_tenant, Collection.visibility == Visibility.TENANT),
+        and_(own_tenant, Collection.owner_id == caller.user_id),
+    )
+
+
+def collections(session: Session, caller: Caller) -> list[Shelf]:
+    """All that the caller may read, with counts of finished documents and their chunks."""
+    finished = and_(Document.collection_id == Collection.id, Document.state == State.DONE)
+    rows = session.execute(
+        select(
+            Collection,
+            func.count(Document.id),
+            func.coalesce(func.sum(Document.chunks), 0).cast(BigInteger),
+        )
+        .outerjoin(Document, finished)
+        .where(readable(caller))
+        .group_by(Collection.id)
+        .order_by(Collection.name, Collection.id)
+    )
+    return [Shelf(*row) for row in rows]
+
+
+def find_collection(session: Session, caller: Caller, ref: str) -> Collection:
+    """A readable collection by name or id: the caller's own, else the tenant's, else public.
+
+    Raises RedtenError `collection_not_found`, the same for one that exists but is not theirs.
+    """
+    named = Collection.name == ref
+    if ref.isascii() and ref.isdigit() and int(ref) <= LARGEST_ID:
+        named = or_(named, Collection.id == int(ref))
+    found: Collection | None = session.scalar(
+        select(Collection)
+        .where(named, readable(caller))
+        .order_by(
+            (Collection.name == ref).desc(),
+            (Collection.owner_id == caller.user_id).desc(),
+            (Collection.tenant_id == caller.tenant_id).desc(),
+            Collection.id,
+        )
+        .limit(1)
+    )
+    if found is None:
+        raise RedtenError(
+            "collection_not_found",
+            f"there is no collection {ref!r}: `redten collections` lists those you can read",
+        )
+    return found
+
+
+def writable_collection(session: Session, caller: Caller, ref: str) -> Collection:
+    """As `find_collection`, for filling. Raises RedtenError `read_only` as well."""
+    found = find_collection(session, caller, ref)
+    if not found.written_by(caller):
+        raise RedtenError("read_only", f"the collection {found.name!r} is not yours to change")
+    return found
+
+
+def add_collection(
+    session: Session, caller: Caller, name: str, visibility: str, notes: str | None = None
+) -> Collection:
+    """A new collection of the caller's. Raises RedtenError `collection_exists`."""
+    row = insert(Collection).values(
+        tenant_id=caller.tenant_id,
+        owner_id=caller.user_id,
+        name=name,
+        visibility=visibility,
+        embed_model_name=settings.embed_model,
+        notes=notes,
+    )
+    made: Collection | None = session.scalar(row.on_conflict_do_nothing().returning(Collection))
+    if made is None:
+        raise RedtenError("collection_exists", f"you have a collection {name!r} already")
+    return made
+
+
+def find_document(session: Session, caller: Caller, id: int) -> tuple[Document, str]:
+    """A document in a collection that the caller may read, and the collection's name.
+
+    Raises RedtenError `document_not_found`.
+    """
+    found = session.execute(
+        select(Document, Collection.name)
+        .join(Collection, Collection.id == Document.collection_id)
+        .where(Document.id == id, readable(caller))
+    ).first()
+    if found is None:
+        raise RedtenError("document_not_found", f"there is no document {id}")
+    return found[0], found[1]

@@ -1,0 +1,56 @@
+"""Transactions: one scope at the edge of a view or a step, as the plain role, for one tenant."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from pgvector.psycopg import register_vector
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.orm import Session
+
+from models.errors import RedtenError
+from settings import settings
+
+APP_ROLE = "redten_app"
+SCOPE = text(
+    "select set_config('app.tenant_id', :tenant, true),"
+    " set_config('synchronous_commit', :sync, true)"
+)
+
+
+def driver_url(url: str) -> str:
+    """Any Postgres URL, with the driver that redten uses."""
+    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    """The process's pool. Every connection steps down to the plain role as it is made."""
+    if settings.database_url is None:
+        raise RedtenError("no_database", "DATABASE_URL is not set: start with `redten up`")
+    made = create_engine(
+        driver_url(settings.database_url.get_secret_value()),
+        connect_args={"options": f"-c role={APP_ROLE}", "connect_timeout": 5},
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=True,
+        pool_timeout=5,
+    )
+    event.listen(made, "connect", lambda connection, _record: register_vector(connection))
+    return made
+
+
+@contextmanager
+def session_scope(tenant_id: int | None = None, *, durable: bool = True) -> Iterator[Session]:
+    """One transaction that sees the rows of `tenant_id`, and with None those of no tenant.
+
+    With `durable=False` a crash of Postgres may forget its last moments; for what the sweep
+    would repeat anyway. Commits at the end, rolls back on an exception.
+    """
+    scope = {
+        "tenant": "" if tenant_id is None else str(tenant_id),
+        "sync": "on" if durable else "off",
+    }
+    with Session(engine(), expire_on_commit=False) as session, session.begin():
+        session.execute(SCOPE, scope)
+        yield session

@@ -1,0 +1,150 @@
+"""Work that Postgres guarantees: waiting for a step, running it on a lease, or over.
+
+Messages are only hints. Each move is one compare-and-set, so that a message that comes twice,
+late, or for an older attempt finds nothing to do.
+"""
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, ClassVar, Self
+
+from sqlalchemy import SmallInteger, String, Text, func, text, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.sql.elements import ColumnElement
+
+from settings import settings
+
+UNFINISHED = text("state in (1, 2)")
+
+
+class State(IntEnum):
+    """1 is what published clients send with a new job: ready for work."""
+
+    WAITING = 1
+    RUNNING = 2
+    DONE = 3
+    FAILED = 4
+
+    @property
+    def status(self) -> str:
+        """The state in words."""
+        return self.name.lower()
+
+
+def lease_end() -> ColumnElement[datetime]:
+    """When a lease taken now runs out."""
+    return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, settings.lease_s)
+
+
+class Work:
+    """State, step, attempt and lease of a job, a document or a review."""
+
+    FIRST_STEP: ClassVar[str]
+
+    id: Mapped[int]
+    tenant_id: Mapped[int]
+    state: Mapped[int] = mapped_column(SmallInteger, default=State.WAITING, sort_order=50)
+    step: Mapped[str | None] = mapped_column(String(32), sort_order=51)
+    attempt: Mapped[int] = mapped_column(SmallInteger, default=1, sort_order=52)
+    losses: Mapped[int] = mapped_column(SmallInteger, default=0, sort_order=53)
+    since: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=54)
+    lease_until: Mapped[datetime | None] = mapped_column(sort_order=55)
+    code: Mapped[str | None] = mapped_column(String(64), sort_order=56)
+    msg: Mapped[str | None] = mapped_column(Text, sort_order=57)
+
+    @property
+    def status(self) -> str:
+        """The state in words."""
+        return State(self.state).status
+
+    @classmethod
+    def claim(cls, session: Session, id: int, attempt: int, step: str) -> Self | None:
+        """Waiting for `step` → running it; None if a message finds nothing to claim."""
+        return cls._move(
+            session,
+            (cls.id == id, cls.attempt == attempt, cls.step == step, cls.state == State.WAITING),
+            state=State.RUNNING,
+            lease_until=lease_end(),
+        )
+
+    @classmethod
+    def hand_on(cls, session: Session, id: int, attempt: int, step: str, to: str) -> Self | None:
+        """Running `step` → waiting for the step `to`; None if the lease was lost meanwhile."""
+        return cls._move(
+            session, cls._running(id, attempt, step), state=State.WAITING, step=to, lease_until=None
+        )
+
+    @classmethod
+    def extend(cls, session: Session, id: int, attempt: int, step: str) -> bool:
+        """A new lease for running work; False if it is no longer ours."""
+        statement = (
+            update(cls).where(*cls._running(id, attempt, step)).values(lease_until=lease_end())
+        )
+        return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+    @classmethod
+    def finish(cls, session: Session, id: int, attempt: int, step: str) -> Self | None:
+        """Running the last step → done; None if another attempt has taken over."""
+        return cls._move(
+            session, cls._running(id, attempt, step), state=State.DONE, step=None, lease_until=None
+        )
+
+    @classmethod
+    def fail(cls, session: Session, id: int, attempt: int, code: str, msg: str) -> Self | None:
+        """This attempt → failed, with a reason for the owner; never overturns done."""
+        unfinished = cls.state.in_((State.WAITING, State.RUNNING))
+        return cls._move(
+            session,
+            (cls.id == id, cls.attempt == attempt, unfinished),
+            state=State.FAILED,
+            lease_until=None,
+            code=code,
+            msg=msg,
+        )
+
+    @classmethod
+    def give_up(cls, session: Session, id: int, attempt: int, code: str, msg: str) -> Self | None:
+        """Lost while running once too often → failed; None if it was heard of meanwhile."""
+        return cls._move(
+            session,
+            cls._lost(id, attempt, State.RUNNING),
+            state=State.FAILED,
+            losses=cls.losses + 1,
+            lease_until=None,
+            code=code,
+            msg=msg,
+        )
+
+    @classmethod
+    def restart(cls, session: Session, id: int, attempt: int, state: State) -> Self | None:
+        """Lost work → waiting for its first step as a new attempt.
+
+        Only being lost while running counts as a loss; waiting for a lost message is free. None
+        if it was heard of meanwhile.
+        """
+        return cls._move(
+            session,
+            cls._lost(id, attempt, state),
+            state=State.WAITING,
+            step=cls.FIRST_STEP,
+            attempt=attempt + 1,
+            losses=cls.losses + int(state is State.RUNNING),
+            lease_until=None,
+        )
+
+    @classmethod
+    def _lost(cls, id: int, attempt: int, state: State) -> tuple[ColumnElement[bool], ...]:
+        unheard = (cls.lease_until < func.now(),) if state is State.RUNNING else ()
+        return (cls.id == id, cls.attempt == attempt, cls.state == state, *unheard)
+
+    @classmethod
+    def _running(cls, id: int, attempt: int, step: str) -> tuple[ColumnElement[bool], ...]:
+        return (cls.id == id, cls.attempt == attempt, cls.step == step, cls.state == State.RUNNING)
+
+    @classmethod
+    def _move(cls, session: Session, guard: tuple[Any, ...], **values: Any) -> Self | None:
+        statement = update(cls).where(*guard).values(since=func.now(), **values).returning(cls)
+        moved: Self | None = session.scalar(
+            statement.execution_options(synchronize_session=False, populate_existing=True)
+        )
+        return moved

@@ -1,0 +1,140 @@
+"""Every option of redten, read once from the environment and documented where it is declared."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DATA_ROOT = platformdirs.user_data_path("redten", appauthor=False)
+
+
+def option(env: str, default: object, description: str) -> Any:
+    """A field read from the variable `env`; an empty variable counts as unset."""
+    return Field(default=default, validation_alias=env, description=description)
+
+
+class Settings(BaseSettings):
+    """What a process of redten was told; frozen, so nothing drifts after the start."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, case_sensitive=True
+    )
+
+    # --- services -------------------------------------------------------------------------------
+    database_url: SecretStr | None = option(
+        "DATABASE_URL", None, "Postgres with pgvector. Unset: `redten up` starts its own."
+    )
+    database_admin_url: SecretStr | None = option(
+        "DATABASE_ADMIN_URL", None, "Who owns the tables and migrates them; DATABASE_URL if unset."
+    )
+    redis_url: SecretStr | None = option(
+        "REDIS_URL", None, "Redis or Valkey for messages. Unset: `redten up` starts its own."
+    )
+    blobs: str | None = option(
+        "REDTEN_BLOBS", None, "Where files lie: a folder or s3://bucket/prefix."
+    )
+    s3_endpoint: str | None = option(
+        "REDTEN_S3_ENDPOINT", None, "Address of an S3 server other than Amazon's."
+    )
+
+    # --- one machine ----------------------------------------------------------------------------
+    data_dir: Path = option(
+        "REDTEN_DATA_DIR", DATA_ROOT / "data", "Everything `redten up` keeps between two starts."
+    )
+    host: str = option("REDTEN_HOST", "127.0.0.1", "Address the API listens on.")
+    port: int = option("REDTEN_PORT", 3000, "Port the API listens on, TLS.")
+    api_workers: int = option("REDTEN_API_WORKERS", 2, "gunicorn processes of the API.")
+    api_threads: int = option("REDTEN_API_THREADS", 8, "Threads in each gunicorn process.")
+    tls_cert: Path | None = option(
+        "API_TLS_CERT", None, "The API's certificate (PEM); `redten up` makes and sets its own."
+    )
+    tls_key: Path | None = option("API_TLS_KEY", None, "The private key of that certificate.")
+    metrics_dir: Path | None = option(
+        "PROMETHEUS_MULTIPROC_DIR", None, "Where the API's processes add up their counters."
+    )
+    api_env: str = option("AI_ENV", "dev", "Name in the prefix /v1/<env>/ that clients are told.")
+
+    # --- weights --------------------------------------------------------------------------------
+    weights_dir: Path = option(
+        "REDTEN_WEIGHTS_DIR", DATA_ROOT / "weights", "GGUF files and converted embedding models."
+    )
+    model: str = option(
+        "REDTEN_MODEL", "SmolLM2-135M-Instruct.Q8_0.gguf", "File name of the GGUF that answers."
+    )
+    model_aliases: Annotated[dict[str, str], NoDecode] = option(
+        "REDTEN_MODEL_ALIASES", {}, "Other names of installed models: NAME=FILE,NAME=FILE."
+    )
+    embed_model: str = option(
+        "REDTEN_EMBED_MODEL",
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "Embedding model of new collections.",
+    )
+    threads: int = option("REDTEN_THREADS", 0, "CPU threads of an engine; 0: the cores there are.")
+    n_ctx: int = option("REDTEN_N_CTX", 4096, "Largest context in tokens that a job may ask for.")
+    max_tokens: int = option("REDTEN_MAX_TOKENS", 1024, "Largest answer in tokens.")
+    deadline_s: float = option("REDTEN_DEADLINE_S", 900.0, "Seconds one generation may take.")
+
+    # --- work -----------------------------------------------------------------------------------
+    lease_s: float = option("REDTEN_LEASE_S", 30.0, "Seconds a running step is trusted unheard.")
+    sweep_every_s: float = option("REDTEN_SWEEP_EVERY_S", 3.0, "Seconds between two sweeps.")
+    stale_after_s: float = option(
+        "REDTEN_STALE_AFTER_S",
+        15.0,
+        "Seconds work waits on an empty queue before it is sent again.",
+    )
+    max_losses: int = option("REDTEN_MAX_LOSSES", 3, "Times work may be lost while running.")
+    inference_threads: int = option(
+        "REDTEN_INFERENCE_THREADS",
+        1,
+        "Questions an inference worker holds at once; they take turns.",
+    )
+
+    # --- who may do what ------------------------------------------------------------------------
+    signup_enabled: bool = option("REDTEN_SIGNUP", True, "Whether strangers may make an account.")
+    token_header: str = option("TOKEN_HEADER", "Bearer", "Header that carries the bare token.")
+    token_org: str = option("TOKEN_ORG", "redten", "The token's `org` claim.")
+    token_expiry_s: int = option(
+        "TOKEN_EXPIRATION_SECONDS_INTO_FUTURE", 2_592_000, "Seconds a token is good for (30 days)."
+    )
+    token_private_key: Path = option(
+        "TOKEN_ALGO_PRIVATE_KEY", Path("jwt/private-key-pkcs8.pem"), "ES256 key that signs tokens."
+    )
+    token_public_key: Path = option(
+        "TOKEN_ALGO_PUBLIC_KEY", Path("jwt/public-key.pem"), "ES256 key that checks tokens."
+    )
+    max_upload_bytes: int = option("REDTEN_MAX_UPLOAD_BYTES", 268_435_456, "Largest document.")
+    max_body_bytes: int = option("REDTEN_MAX_BODY_BYTES", 1_048_576, "Largest JSON body.")
+
+    # --- the client; the same names as the published one ------------------------------------------
+    ai_api: str = option("AI_API", "localhost:3000", "HOST:PORT of the server.")
+    use_local: bool = option("USE_LOCAL", False, "Leave out the prefix /v1/<env>.")
+    ai_api_ca: str | None = option("AI_API_CA", None, "File with the authority to trust.")
+    ai_api_cert: str | None = option("AI_API_CERT", None, "Client certificate.")
+    ai_api_key: str | None = option("AI_API_KEY", None, "Key of the client certificate.")
+    ai_email: str | None = option("AI_EMAIL", None, "Who asks.")
+    ai_password: SecretStr | None = option("AI_PASSWORD", None, "Their password.")
+    ai_user: str | None = option("AI_USER", None, "Their name, for a new account.")
+    ai_collection: str = option("AI_COLLECTION_ID", "embed-security", "Collection to ask.")
+    ai_tenant: str | None = option(
+        "REDTEN_TENANT", None, "Tenant acted for, by name or id; the user's default one if unset."
+    )
+    log: str = option("LOG", "info", "debug, info, warning or error.")
+
+    @field_validator("model_aliases", mode="before")
+    @classmethod
+    def pairs(cls, value: object) -> object:
+        """NAME=FILE,NAME=FILE as a dictionary."""
+        if not isinstance(value, str):
+            return value
+        return dict(pair.split("=", 1) for pair in value.split(",") if "=" in pair)
+
+
+def inherited_environment() -> dict[str, str]:
+    """A copy of this process's environment, for the programs it starts."""
+    return dict(os.environ)
+
+
+settings = Settings()
