@@ -1,0 +1,59 @@
+"""The application: blueprints, errors, metrics, and a description of itself."""
+
+from importlib.resources import files
+from typing import Any
+
+from apiflask import APIFlask
+from flask import Response, send_from_directory
+from werkzeug.routing import IntegerConverter
+
+from api import answers, collections, errors, health, jobs, members, metrics, users
+from api.auth import SECURITY_SCHEMES
+from api.schemas import INT32
+from api.strict_json import PlainRequest, StrictJSON
+from settings import settings
+
+SWAGGER = "/docs/assets"
+
+
+class NumberConverter(IntegerConverter):
+    """An id in a path; one that no id can be is an unknown path."""
+
+    def __init__(self, url_map: Any) -> None:
+        super().__init__(url_map, min=1, max=INT32)
+
+
+def create_app() -> APIFlask:
+    """A WSGI application that serves every route at `/`."""
+    app = APIFlask(__name__, title="redten", version="0.1.0", docs_path="/docs")
+    app.request_class, app.json = PlainRequest, StrictJSON(app)
+    app.url_map.converters["number"] = NumberConverter
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        SECURITY_SCHEMES=SECURITY_SCHEMES,
+        SWAGGER_UI_CSS=f"{SWAGGER}/swagger-ui.css",
+        SWAGGER_UI_BUNDLE_JS=f"{SWAGGER}/swagger-ui-bundle.js",
+        SWAGGER_UI_STANDALONE_PRESET_JS=f"{SWAGGER}/swagger-ui-standalone-preset.js",
+        DOCS_FAVICON=f"{SWAGGER}/favicon-32x32.png",
+        DESCRIPTION="Ask LLMs about your own documents, and let experts make the answers better.",
+    )
+    app.add_url_rule(f"{SWAGGER}/<path:name>", "swagger", _swagger)
+    app.spec_processor(_describe_upload)
+    errors.register(app)
+    metrics.register(app)
+    for noun in (users, jobs, answers, collections, members, health):
+        app.register_blueprint(noun.blueprint)
+    return app
+
+
+def _swagger(name: str) -> Response:
+    """Swagger UI from an installed package: the page works without the internet."""
+    return send_from_directory(str(files("flask_swagger_ui") / "dist"), name)
+
+
+def _describe_upload(spec: Any) -> Any:
+    """A body of plain bytes, for which there is no schema to read it from."""
+    upload = spec["paths"]["/collections/{ref}/documents"]["post"]
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    upload["requestBody"] = {"required": True, "content": {"application/octet-stream": binary}}
+    return spec

@@ -1,0 +1,109 @@
+"""Which refusal has which status, and how it looks on the wire."""
+
+import logging
+from typing import Any
+
+from apiflask import APIFlask, HTTPError
+from flask import Flask, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from models.errors import RedtenError
+
+log = logging.getLogger(__name__)
+
+STATUS = {
+    "answer_not_found": 404,
+    "collection_exists": 409,
+    "collection_not_found": 404,
+    "document_not_found": 404,
+    "forbidden": 403,
+    "invalid_token": 401,
+    "job_not_found": 404,
+    "job_not_over": 404,
+    "last_owner": 409,
+    "member_not_found": 404,
+    "no_blobs": 503,
+    "read_only": 403,
+    "signup_disabled": 403,
+    "tenant_not_found": 404,
+    "too_large": 413,
+    "unavailable": 503,
+}
+# The published contract answers a bad token with 400 on these.
+CONTRACT = ("users", "jobs", "answers")
+# Published clients parse a refusal like a success: the same keys, with nothing in them.
+NO_USER = {"user_id": -1, "email": "", "state": -1, "verified": -1, "role": "", "token": ""}
+# How the contract begins its word on a body that cannot be read.
+REFUSALS = {
+    "users.log_in": "Login failed - please ensure email and password were set correctly in the"
+    " request",
+    "users.sign_up": "User creation failed - please ensure email and password were set correctly in"
+    " the request",
+}
+
+
+def status_of(code: str) -> int:
+    """What is not listed is the request's own fault."""
+    if code == "invalid_token" and request.blueprint in CONTRACT:
+        return 400
+    return STATUS.get(code, 400)
+
+
+def body_of(code: str, message: str, **more: Any) -> dict[str, Any]:
+    """The uniform error body, with what published clients look for."""
+    empty = NO_USER if request.blueprint == "users" else {}
+    return {**empty, "code": code, "message": message, "msg": message, **more}
+
+
+def _refused(error: RedtenError) -> ResponseReturnValue:
+    message = _worded(error.message) if error.code == "bad_json" else error.message
+    return body_of(error.code, message), status_of(error.code)
+
+
+def _http_error(error: HTTPError) -> Any:
+    """Flask's and APIFlask's own: bad JSON, fields that do not fit, unknown routes."""
+    message = error.message or "error"
+    code, more = message.lower().replace(" ", "_").replace("'", ""), {}
+    fields = error.detail.get("json") or error.detail.get("query")
+    if fields:
+        code, message, more = "invalid_request", _fields(fields), {"fields": fields}
+    elif error.status_code == 404:
+        message = f"there is nothing at {request.method} {request.path}"
+    return body_of(code, _worded(message), **more), error.status_code, error.headers
+
+
+def _worded(message: str) -> str:
+    """With the contract's own words in front, where it has some."""
+    refusal = REFUSALS.get(request.endpoint or "")
+    return f"{refusal} ({message})" if refusal else message
+
+
+def _fields(fields: dict[str, list[str]]) -> str:
+    """One sentence for all fields that do not fit."""
+    return "; ".join(f"{name}: {', '.join(texts)}" for name, texts in fields.items())
+
+
+def _database_away(error: Exception) -> ResponseReturnValue:
+    log.error("the database does not answer: %s", error)
+    return body_of("unavailable", "the database does not answer; try again in a moment"), 503
+
+
+def _broken(error: Exception) -> ResponseReturnValue:
+    log.exception("%s %s failed", request.method, request.path, exc_info=error)
+    return body_of("internal_error", "something broke on the server; its log says what"), 500
+
+
+def register(app: APIFlask) -> None:
+    """Puts all of it into effect."""
+    app.config["VALIDATION_ERROR_STATUS_CODE"] = 400
+    app.error_processor(_http_error)
+    _on(app, RedtenError, _refused)
+    for away in (OperationalError, InterfaceError, PoolTimeoutError):
+        _on(app, away, _database_away)
+    _on(app, Exception, _broken)
+
+
+def _on(app: Flask, kind: type[Exception], handler: Any) -> None:
+    app.register_error_handler(kind, handler)

@@ -1,0 +1,95 @@
+"""Jobs: a question is written down, sent, and answered later."""
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from sqlalchemy.orm import Session
+
+from api.auth import caller, signed_in
+from api.replies import JobOut, JobResultOut
+from api.schemas import AskIn, JobIn
+from models.answer import answers_of_job
+from models.collection import find_collection
+from models.errors import RedtenError
+from models.job import Job, find_job
+from models.session import session_scope
+from models.work import State
+from tasks import chains
+
+blueprint = APIBlueprint("jobs", __name__, tag="Jobs")
+
+ASK = 1
+SHOWN = JobResultOut.model_fields.keys() - {"job_id", "data"}
+
+
+@blueprint.post("/job")
+@blueprint.input(JobIn)
+@blueprint.output(JobOut, status_code=201)
+@signed_in(blueprint)
+def create_job(json_data: JobIn) -> Job:
+    """Ask a question; the answer is fetched with the job's id."""
+    _supported(json_data)
+    with session_scope(caller().tenant_id) as session:
+        job = _add(session, json_data, json_data.ask)
+    chains.send("job", job.tenant_id, job.id, job.attempt)
+    return job
+
+
+def _supported(wanted: JobIn) -> None:
+    if wanted.job_type != ASK:
+        raise RedtenError("unknown_job_type", "job_type must be 1: ask a question")
+    rag = wanted.ask.rag
+    if rag.dirs or rag.s3 or rag.caches or rag.rss:
+        raise RedtenError(
+            "unsupported_source",
+            "rag.dirs, s3, caches and rss are not read with a question: "
+            "`redten ingest` the documents, then name their collection",
+        )
+
+
+def _add(session: Session, wanted: JobIn, ask: AskIn) -> Job:
+    found = find_collection(session, caller(), ask.collection) if ask.collection else None
+    job = Job(
+        tenant_id=caller().tenant_id,
+        user_id=caller().user_id,
+        worker_id=wanted.worker_id,
+        job_type=wanted.job_type,
+        question=ask.msg,
+        collection_id=found.id if found else None,
+        tags=ask.tags,
+        params=ask.params(),
+        state=State.WAITING,
+        step=Job.FIRST_STEP,
+        **ask.threads(),
+    )
+    session.add(job)
+    session.flush()
+    return job
+
+
+@blueprint.get("/job/<number:id>")
+@blueprint.output(JobOut)
+@signed_in(blueprint)
+def get_job(id: int) -> Job:
+    """See how far a job has come."""
+    with session_scope(caller().tenant_id) as session:
+        return find_job(session, caller(), id)
+
+
+@blueprint.get("/job/result/<number:id>")
+@blueprint.output(JobResultOut)
+@signed_in(blueprint)
+def get_job_result(id: int) -> dict[str, Any]:
+    """See how a job ended: 200 once it is over, done or failed, and 404 until then.
+
+    A published client polls for ever on anything but 200, so a failed job has to answer it too.
+    """
+    with session_scope(caller().tenant_id) as session:
+        job = find_job(session, caller(), id)
+        if job.state in (State.WAITING, State.RUNNING):
+            raise RedtenError("job_not_over", f"job {id} is {job.status} ({job.step})")
+        answers = answers_of_job(session, caller(), id)
+    reply = {name: getattr(job, name) for name in SHOWN}
+    done = job.state == State.DONE
+    result_id = answers[0].id if done and answers else job.id
+    return reply | {"id": result_id, "job_id": job.id, "msg": "success" if done else job.msg}

@@ -1,0 +1,53 @@
+"""JSON as Postgres can keep it, whatever the Content-Type says."""
+
+from typing import Any
+
+from flask import Request
+from flask.json.provider import DefaultJSONProvider
+
+from models.errors import RedtenError
+
+DEEPEST = 32
+
+
+class StrictJSON(DefaultJSONProvider):
+    """Refuses NaN, Infinity, NUL characters and deep nesting with ValueError, which is a 400."""
+
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        try:
+            value = super().loads(s, parse_constant=_refuse, **kwargs)
+        except RecursionError as error:
+            raise ValueError("too deeply nested") from error
+        _check(value, 0)
+        return value
+
+
+class PlainRequest(Request):
+    """Says what is wrong with a body that is no JSON."""
+
+    def on_json_loading_failure(self, e: ValueError | None) -> Any:
+        raise RedtenError("bad_json", f"the body is not the JSON that is needed: {e}") from e
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth > DEEPEST:
+        raise ValueError("too deeply nested")
+    if isinstance(value, str) and not _storable(value):
+        raise ValueError("text with NUL or half a surrogate pair cannot be stored")
+    if isinstance(value, dict):
+        for key, one in value.items():
+            _check(key, depth + 1)
+            _check(one, depth + 1)
+    if isinstance(value, list):
+        for one in value:
+            _check(one, depth + 1)
+
+
+def _storable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -1,0 +1,49 @@
+"""The `redten` command: a group that imports a subcommand's module only when it is called."""
+
+import importlib
+import logging
+
+import click
+
+from settings import settings
+
+COMMANDS = {
+    "up": "local.cli:up",
+    "demo": "local.demo:demo",
+    "migrate": "local.cli:migrate",
+    "weights": "local.cli:weights",
+    "worker": "local.cli:worker",
+    "ask": "client.cli:ask",
+    "result": "client.cli:result",
+    "review": "client.cli:review",
+    "search": "client.cli:search",
+    "users": "client.admin:users",
+    "collections": "client.admin:collections",
+    "documents": "client.admin:documents",
+    "ingest": "ingest.cli:ingest",
+}
+
+
+class LazyGroup(click.Group):
+    """A click group whose commands are named by import path."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="redten")
+def main() -> None:
+    """Ask LLMs about your own documents, and let experts make the answers better."""
+    logging.basicConfig(level=settings.log.upper(), format="%(levelname)s %(name)s %(message)s")
+
+
+if __name__ == "__main__":
+    main()

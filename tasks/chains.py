@@ -1,0 +1,87 @@
+"""The order of the steps, and how a chain is sent. Names steps, imports none."""
+
+import logging
+import time
+from functools import lru_cache
+from typing import Any
+
+from celery import Signature, chain
+from kombu import Connection, pools
+from kombu.exceptions import OperationalError
+
+from tasks.app import app
+from tasks.broker import TIMEOUT_S
+
+log = logging.getLogger(__name__)
+
+# After a failed send: for so long the sweep alone sends, and no request waits for the broker.
+LEAVE_IT_S = 5.0
+_leave_until = 0.0
+
+
+def step(name: str, *args: Any, **kwargs: Any) -> Signature:
+    """A step by its task name below `tasks`."""
+    return app.signature(f"tasks.{name}", args=args, kwargs=kwargs)
+
+
+def _failing(kind: str, tenant_id: int, id: int, attempt: int) -> Signature:
+    return step("lifecycle.fail_work", kind=kind, tenant_id=tenant_id, id=id, attempt=attempt)
+
+
+def answer_question(tenant_id: int, job_id: int, attempt: int) -> Signature:
+    """The chain that takes a ready job to a stored, scored answer."""
+    return chain(
+        step("lifecycle.start_job", tenant_id, job_id, attempt),
+        step("embed.embed_question"),
+        step("retrieve.retrieve_passages"),
+        step("generate.generate_answer"),
+        step("score.score_answer"),
+        step("persist.persist_answer"),
+    ).on_error(_failing("job", tenant_id, job_id, attempt))
+
+
+def ingest_document(tenant_id: int, document_id: int, attempt: int) -> Signature:
+    """The chain that takes an uploaded file to searchable chunks."""
+    return chain(
+        step("load.load_document", tenant_id, document_id, attempt),
+        step("chunk.chunk_document"),
+        step("embed.embed_document"),
+        step("store.store_document"),
+    ).on_error(_failing("document", tenant_id, document_id, attempt))
+
+
+def compute_review(tenant_id: int, review_id: int, attempt: int) -> Signature:
+    """The chain that finds how well the collection bears out a reviewed answer."""
+    return chain(
+        step("lifecycle.start_review", tenant_id, review_id, attempt),
+        step("embed.embed_review"),
+        step("retrieve.retrieve_support"),
+        step("score.score_review"),
+        step("persist.persist_review"),
+    ).on_error(_failing("review", tenant_id, review_id, attempt))
+
+
+CHAINS = {"job": answer_question, "document": ingest_document, "review": compute_review}
+
+
+@lru_cache(maxsize=1)
+def _senders() -> Any:
+    """Producers that give up quickly; the workers' own connections must wait for messages."""
+    options = dict(app.conf.broker_transport_options)
+    options |= {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S, "max_retries": 0}
+    return pools.producers[Connection(app.conf.broker_url, transport_options=options)]
+
+
+def send(kind: str, tenant_id: int, id: int, attempt: int) -> bool:
+    """Sends the chain of committed work, or leaves it to the sweep; never blocks for long."""
+    global _leave_until
+    if time.monotonic() < _leave_until:
+        return False
+    try:
+        with _senders().acquire(block=True, timeout=TIMEOUT_S) as producer:
+            CHAINS[kind](tenant_id, id, attempt).apply_async(producer=producer, retry=False)
+    except (OperationalError, OSError) as error:
+        _leave_until = time.monotonic() + LEAVE_IT_S
+        log.warning("%s %d is left to the sweep: %s", kind, id, error)
+        return False
+    return True

@@ -1,0 +1,79 @@
+"""What travels from step to step: one growing JSON object."""
+
+import base64
+from typing import NotRequired, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Passage(TypedDict):
+    """A retrieved chunk; `score` is its cosine similarity to the question."""
+
+    id: int
+    document_id: int
+    source: str
+    page: int
+    text: str
+    score: float
+    in_prompt: NotRequired[bool]
+
+
+class Params(TypedDict):
+    """How a question is to be answered; the door fills in every default."""
+
+    model_name: str
+    n_ctx: int
+    max_tokens: int
+    temperature: float
+    top_p: float
+    seed: int
+    match_docs: int
+    max_doc_scores: int
+    min_q_score: float
+    min_a_score: float
+    derived_by_client: bool
+
+
+class Scores(TypedDict):
+    """`best` is the number of the passage that bears the answer best."""
+
+    question_score: float
+    answer_score: float
+    score: float
+    best: int | None
+
+
+class Flow(TypedDict):
+    """Which work this is, then whatever the steps found; vectors are packed."""
+
+    kind: str
+    tenant_id: int
+    id: int
+    attempt: int
+    seconds: dict[str, float]
+    question: NotRequired[str]
+    params: NotRequired[Params]
+    collection_id: NotRequired[int | None]
+    embed_model_name: NotRequired[str | None]
+    turns: NotRequired[list[tuple[str, str]]]
+    vector: NotRequired[str]
+    passages: NotRequired[list[Passage]]
+    vectors: NotRequired[str]
+    answer: NotRequired[str]
+    generation: NotRequired[dict[str, object]]
+    scores: NotRequired[Scores]
+    computed_score: NotRequired[float | None]
+    pages: NotRequired[int]
+    chunks: NotRequired[int]
+
+
+def pack(vectors: npt.NDArray[np.float32]) -> str:
+    """float32 rows as base64, little-endian."""
+    return base64.b64encode(np.ascontiguousarray(vectors, "<f4").tobytes()).decode()
+
+
+def unpack(packed: str, rows: int) -> npt.NDArray[np.float32]:
+    """The (rows, dimensions) array that `pack` was given."""
+    flat = np.frombuffer(base64.b64decode(packed), "<f4")
+    return flat.reshape(rows, -1) if rows else np.empty((0, 0), np.float32)
