@@ -3,9 +3,10 @@
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, request
+from flask import Response, redirect, request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from models.session import session_scope
 from tasks import broker
@@ -42,6 +43,12 @@ def _workers() -> list[str]:
         return [f"worker for {queue}" for queue in broker.queues_without_worker()]
     except broker.BrokerError:
         return ["broker"]
+
+
+@blueprint.get("/")
+def front() -> WerkzeugResponse:
+    """Whoever opens the address in a browser sees what the API can do."""
+    return redirect("docs")
 
 
 @blueprint.post("/")

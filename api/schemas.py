@@ -70,12 +70,12 @@ class AskIn(In):
     embed_model_name: str | None = Field(None, max_length=512)
     collection_id: str | int | None = None
     collection_name: str | None = None
-    max_tokens: Number = Field(512, ge=1)
-    n_ctx: Number = Field(2048, ge=128)
+    max_tokens: int = Field(512, ge=1, le=INT32)
+    n_ctx: int = Field(2048, ge=128, le=INT32)
     n_batch: Number | None = None
     temperature: Real = Field(0.0, ge=0, le=2)
     top_p: Real = Field(1.0, gt=0, le=1)
-    seed: Number = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=INT32)
     rag: RagIn = Field(default_factory=lambda: RagIn.model_validate({}))
     data: dict[str, Any] | None = None
     tags: str | None = Field(None, max_length=1024)

@@ -27,7 +27,7 @@ class StrictJSON(DefaultJSONProvider):
 class PlainRequest(Request):
     """Says what is wrong with a body that is no JSON."""
 
-    def on_json_loading_failure(self, e: ValueError | None) -> Any:
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
         raise RedtenError("bad_json", f"the body is not the JSON that is needed: {e}") from e
 
 

@@ -1,6 +1,7 @@
 """Reviews: what an expert says the answer should have been, and how sure they are."""
 
 from sqlalchemy import Float, ForeignKey, Index, Text, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, Dated, Numbered, Owned
@@ -31,7 +32,7 @@ def newest_reviews(session: Session, answer_ids: list[int]) -> dict[int, Review]
     rows = session.scalars(
         select(Review)
         .where(Review.answer_id.in_(answer_ids))
-        .distinct(Review.answer_id)
+        .ext(distinct_on(Review.answer_id))
         .order_by(Review.answer_id, Review.id.desc())
     )
     return {review.answer_id: review for review in rows}

@@ -1,0 +1,6 @@
+"""Redten over HTTPS: a small typed client and the commands on it."""
+
+from client.client import Client
+from client.errors import ClientError
+
+__all__ = ["Client", "ClientError"]

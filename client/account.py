@@ -1,0 +1,58 @@
+"""Whose requests these are: logging in when first needed, the token kept in memory only."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+
+from client.connection import Connection
+from client.errors import ClientError
+from client.records import User, read
+
+
+@dataclass
+class Account:
+    """A user of the server at the other end of the connection."""
+
+    connection: Connection
+    email: str | None
+    password: SecretStr | None
+    name: str | None = None
+    _user: User | None = field(default=None, repr=False)
+
+    @property
+    def user(self) -> User:
+        """Who acts; logs in on first use."""
+        return self._user or self.login()
+
+    def login(self) -> User:
+        """Log in; an account that is not there yet is made first. A wrong password is an error."""
+        try:
+            self._user = self._login()
+        except ClientError as exc:
+            if f"user does not exist with email={self.email}" not in str(exc):
+                raise
+            self.sign_up()
+            self._user = self._login()
+        return self._user
+
+    def sign_up(self) -> User:
+        """Make the account; an email that has one already is an error."""
+        body = self._credentials() | {"username": self.name or self.email}
+        return read(User, self.connection.call("POST", "/user", json=body))
+
+    def call(self, method: str, path: str, **sending: Any) -> dict[str, Any]:
+        """`Connection.call` with the user's token."""
+        token = self.user.token.get_secret_value()
+        return self.connection.call(method, path, token=token, **sending)
+
+    def _login(self) -> User:
+        return read(User, self.connection.call("POST", "/login", json=self._credentials()))
+
+    def _credentials(self) -> dict[str, str | None]:
+        if not self.email or not self.password:
+            raise ClientError(
+                "who asks? set AI_EMAIL and AI_PASSWORD; a new email makes a new account",
+                code="no_credentials",
+            )
+        return {"email": self.email, "password": self.password.get_secret_value()}

@@ -1,0 +1,133 @@
+"""The commands about people, collections and documents."""
+
+import click
+
+from client.client import Client
+from client.command import Failure, emit, json_option, tell, with_client
+from client.records import Collection, Document
+from client.show import shorten, table
+from settings import settings
+
+ROLES = click.Choice(["owner", "expert", "member", "agent"])
+VISIBILITIES = click.Choice(["private", "tenant", "public"])
+
+
+@click.group()
+def users() -> None:
+    """Who belongs to the tenant, and in which role."""
+
+
+@users.command("list")
+@json_option
+@with_client
+def list_users(client: Client, as_json: bool) -> None:
+    """List the tenant's users."""
+    members = client.members()
+    rows = ((m.user_id, m.email, m.role) for m in members)
+    tell(members, table(("ID", "EMAIL", "ROLE"), rows), as_json)
+
+
+@users.command("role")
+@click.argument("email")
+@click.argument("role", type=ROLES)
+@json_option
+@with_client
+def set_role(client: Client, email: str, role: str, as_json: bool) -> None:
+    """Give a user a role in the tenant; for its owners."""
+    member = client.set_role(email, role)
+    tell(member, f"{member.email} is now {member.role}", as_json)
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def collections(ctx: click.Context, as_json: bool) -> None:
+    """List the collections that can be asked, or make one."""
+    if ctx.invoked_subcommand is None:
+        _list_collections(as_json)
+
+
+@with_client
+def _list_collections(client: Client, as_json: bool) -> None:
+    found = client.collections()
+    tell(found, _collections_text(found), as_json)
+
+
+@collections.command("create")
+@click.argument("name")
+@click.option(
+    "--visibility",
+    type=VISIBILITIES,
+    default="private",
+    show_default=True,
+    help="Who may ask it: only you, the tenant, or everybody.",
+)
+@click.option("--notes", help="What it holds.")
+@json_option
+@with_client
+def create(client: Client, name: str, visibility: str, notes: str | None, as_json: bool) -> None:
+    """Make a collection of your own."""
+    made = client.create_collection(name, visibility, notes)
+    tell(made, f"made collection {made.name}, {made.visibility}", as_json)
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "-c",
+    "--collection",
+    default=settings.ai_collection,
+    show_default=True,
+    help="Name or id of the collection.",
+)
+@json_option
+@click.pass_context
+def documents(ctx: click.Context, collection: str, as_json: bool) -> None:
+    """List the documents of a collection, or take some out."""
+    if ctx.invoked_subcommand is None:
+        _list_documents(collection, as_json)
+
+
+@with_client
+def _list_documents(client: Client, collection: str, as_json: bool) -> None:
+    found = client.documents(collection)
+    tell(found, _documents_text(found), as_json)
+
+
+@documents.command("rm")
+@click.option("-c", "--collection", required=True, help="Name or id of the collection.")
+@click.argument("wanted", nargs=-1, required=True, metavar="NAME_OR_ID...")
+@with_client
+def remove(client: Client, collection: str, wanted: tuple[str, ...]) -> None:
+    """Take documents out of a collection."""
+    present = client.documents(collection)
+    chosen = {name_or_id: _named(present, name_or_id) for name_or_id in wanted}
+    for document in {d.id: d for d in chosen.values() if d}.values():
+        client.delete_document(collection, document.id)
+        emit(f"removed {document.name}")
+    if missing := [name for name, document in chosen.items() if not document]:
+        raise Failure(f"not in collection {collection}: {', '.join(missing)}")
+
+
+def _named(present: list[Document], name_or_id: str) -> Document | None:
+    """The document of that name, or else of that id."""
+    by_name = (d for d in present if d.name == name_or_id)
+    by_id = (d for d in present if str(d.id) == name_or_id)
+    return next(by_name, None) or next(by_id, None)
+
+
+def _collections_text(found: list[Collection]) -> str:
+    headers = ("ID", "NAME", "VISIBILITY", "MINE", "DOCUMENTS", "CHUNKS", "NOTES")
+    rows = (
+        (c.id, c.name, c.visibility, "yes" if c.mine else "", c.documents, c.chunks, c.notes)
+        for c in found
+    )
+    return table(headers, rows)
+
+
+def _documents_text(found: list[Document]) -> str:
+    headers = ("ID", "NAME", "STATUS", "PAGES", "CHUNKS", "BYTES", "CHANGED", "REASON")
+    rows = (
+        (d.id, d.name, d.status, d.pages, d.chunks, d.size_in_bytes, d.updated_at, shorten(d.msg))
+        for d in found
+    )
+    return table(headers, rows)

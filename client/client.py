@@ -1,0 +1,231 @@
+"""What a user can do with a redten server, one method each."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, Unpack, overload
+from urllib.parse import quote
+
+import requests
+from pydantic import SecretStr
+
+from client.account import Account
+from client.connection import Connection, base_url
+from client.errors import ClientError
+from client.patience import patiently, pauses
+from client.question import Options, job_body
+from client.records import Answer, Collection, Document, Job, Member, State, User, read
+from client.upload import UploadBody
+from settings import Settings
+
+UPLOAD_S = 300.0
+
+
+class Client:
+    """Acts for one user of one server, who is logged in when first needed."""
+
+    def __init__(
+        self,
+        base_url: str,
+        email: str | None,
+        password: str | SecretStr | None,
+        *,
+        username: str | None = None,
+        ca: str | None = None,
+        cert: tuple[str, str] | None = None,
+        tenant: str | None = None,
+        session: requests.Session | None = None,
+    ) -> None:
+        self.connection = Connection(base_url, ca, cert, tenant, session or requests.Session())
+        secret = SecretStr(password) if isinstance(password, str) else password
+        self._account = Account(self.connection, email, secret, username)
+        self._call = self._account.call
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Whoever the environment names, at the server it names."""
+        cert, key = settings.ai_api_cert, settings.ai_api_key
+        return cls(
+            base_url(settings),
+            settings.ai_email,
+            settings.ai_password,
+            username=settings.ai_user,
+            ca=settings.ai_api_ca,
+            cert=(cert, key) if cert and key else None,
+            tenant=settings.ai_tenant,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.connection.session.close()
+
+    # --- who asks -------------------------------------------------------------------------------
+
+    def login(self) -> User:
+        """Log in; an account that is not there yet is made first. A wrong password is an error."""
+        return self._account.login()
+
+    def sign_up(self) -> User:
+        """Make the account; an email that has one already is an error."""
+        return self._account.sign_up()
+
+    # --- questions and answers ------------------------------------------------------------------
+
+    @overload
+    def ask(
+        self,
+        question: str,
+        *,
+        wait: Literal[True] = True,
+        on_progress: Callable[[Job], None] | None = None,
+        **options: Unpack[Options],
+    ) -> Answer: ...
+
+    @overload
+    def ask(self, question: str, *, wait: Literal[False], **options: Unpack[Options]) -> Job: ...
+
+    def ask(
+        self,
+        question: str,
+        *,
+        wait: bool = True,
+        on_progress: Callable[[Job], None] | None = None,
+        **options: Unpack[Options],
+    ) -> Answer | Job:
+        """The answer, or with `wait=False` the job as soon as it is accepted."""
+        body = job_body(question, options, self._account.user.id)
+        job = read(Job, self._call("POST", "/job", json=body))
+        return self.result(job.id, on_progress) if wait else job
+
+    def job(self, job_id: int) -> Job:
+        """Where the job stands now."""
+        return read(Job, self._call("GET", f"/job/{job_id}"))
+
+    def result(self, job_id: int, on_progress: Callable[[Job], None] | None = None) -> Answer:
+        """The answer, waited for; `on_progress` sees the job at every look.
+
+        ClientError with the job's code and reason if it fails. A lost connection is borne for a
+        while, but not on the first look.
+        """
+        job = self.job(job_id)
+        for pause in pauses():
+            if on_progress:
+                on_progress(job)
+            if job.over:
+                break
+            time.sleep(pause)
+            job = patiently(lambda: self.job(job_id))
+        return self._outcome(job)
+
+    def _outcome(self, job: Job) -> Answer:
+        if job.state == State.FAILED:
+            reason = job.msg or "the server gives no reason"
+            raise ClientError(f"job {job.id} failed: {reason}", code=job.code or "job_failed")
+        return patiently(lambda: self.answer(job.id))
+
+    def answer(self, job_id: int) -> Answer:
+        """The stored answer to that job, with its newest review."""
+        return read(Answer, self._call("GET", f"/ai/result/{job_id}"))
+
+    def review(
+        self, reviewed: Answer | int, answer: str, score: float, notes: str | None = None
+    ) -> Answer:
+        """Review an answer, given as such or by its job's id, with a confidence of 0..100.
+
+        Only the review is sent: everything left out stays as it is.
+        """
+        record = self.answer(reviewed) if isinstance(reviewed, int) else reviewed
+        review = {"reviewed_answer": answer, "reviewed_score": score, "reviewed_notes": notes}
+        ids = {"id": record.id, "job_id": record.job_id}
+        return read(Answer, self._call("PUT", "/ai/result", json=ids | review))
+
+    def search(self, job_id: int) -> list[Answer]:
+        """Every stored answer to that job."""
+        body = {"query": "by_job_id", "user_id": self._account.user.id, "job_id": job_id}
+        found = self._call("POST", "/ai/result/search", json=body)
+        return [read(Answer, record) for record in found.get("recs") or []]
+
+    def create_answer(
+        self, record: Answer | Mapping[str, Any], idempotency_key: str | None = None
+    ) -> Answer:
+        """Store an answer made elsewhere; the same key never stores a second one."""
+        fields = record.model_dump() if isinstance(record, Answer) else dict(record)
+        fields.pop("id", None)
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        return read(Answer, self._call("POST", "/ai/result", json=fields, headers=headers))
+
+    # --- collections and documents --------------------------------------------------------------
+
+    def collections(self) -> list[Collection]:
+        """Every collection that may be asked."""
+        body = self._call("GET", "/collections")
+        return [read(Collection, record) for record in body.get("collections") or []]
+
+    def create_collection(
+        self, name: str, visibility: str = "private", notes: str | None = None
+    ) -> Collection:
+        """A new collection of one's own: private, tenant or public (for reading)."""
+        body = {"name": name, "visibility": visibility, "notes": notes}
+        return read(Collection, self._call("POST", "/collections", json=body))
+
+    def documents(self, collection: str) -> list[Document]:
+        """What is in the collection, named by name or id."""
+        body = self._call("GET", _documents_of(collection))
+        return [read(Document, record) for record in body.get("documents") or []]
+
+    def document(self, document_id: int) -> Document:
+        """The document, and how far the work on it is."""
+        return read(Document, self._call("GET", f"/documents/{document_id}"))
+
+    def upload(
+        self,
+        collection: str,
+        path: Path,
+        name: str,
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> Document:
+        """Send a file; content that is already there comes back as `unchanged`.
+
+        `on_bytes` is told how many bytes have gone so far. OSError if the file cannot be read.
+        """
+        with path.open("rb") as file:
+            body = UploadBody(file, path.stat().st_size, on_bytes)
+            return read(
+                Document,
+                self._call(
+                    "POST",
+                    _documents_of(collection),
+                    params={"name": name},
+                    data=body,
+                    headers={"Content-Type": "application/octet-stream"},
+                    answer_s=UPLOAD_S,
+                ),
+            )
+
+    def delete_document(self, collection: str, document_id: int) -> None:
+        """Take the document and its chunks out of the collection."""
+        self._call("DELETE", f"{_documents_of(collection)}/{document_id}")
+
+    # --- people ---------------------------------------------------------------------------------
+
+    def members(self) -> list[Member]:
+        """Who belongs to the tenant."""
+        body = self._call("GET", "/members")
+        return [read(Member, record) for record in body.get("members") or []]
+
+    def set_role(self, email: str, role: str) -> Member:
+        """Make a user owner, expert, member or agent of the tenant; for its owners only."""
+        path = f"/members/{quote(email, safe='')}"
+        return read(Member, self._call("PUT", path, json={"role": role}))
+
+
+def _documents_of(collection: str) -> str:
+    return f"/collections/{quote(collection, safe='')}/documents"

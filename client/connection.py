@@ -1,0 +1,130 @@
+"""One HTTPS connection: where the server is, who is trusted, what is logged."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import AuthBase
+
+from client.errors import ClientError, json_object, refused, unheard
+from settings import Settings
+
+CONNECT_S = 5.0
+ANSWER_S = 30.0
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+log = logging.getLogger(__name__)
+
+
+def base_url(settings: Settings) -> str:
+    """Where the routes begin, as the published client builds it: always https."""
+    host = settings.ai_api.removeprefix("https://").rstrip("/")
+    if "://" in host:
+        raise ClientError(
+            f"AI_API={settings.ai_api} must be HOST:PORT; only https is spoken", code="bad_address"
+        )
+    return f"https://{host}" if settings.use_local else f"https://{host}/v1/{settings.api_env}"
+
+
+class Token(AuthBase):
+    """The caller's token in the Authorization header; no header without one.
+
+    Given with every request, since requests otherwise puts a login from ~/.netrc in its place.
+    """
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The server at `base_url`; `ca`, and `cert` as (certificate, key), are PEM files."""
+
+    base_url: str
+    ca: str | None = None
+    cert: tuple[str, str] | None = None
+    tenant: str | None = None
+    session: requests.Session = field(default_factory=requests.Session, repr=False)
+
+    def __post_init__(self) -> None:
+        named = {"AI_API_CA": self.ca}
+        if self.cert:
+            named |= {"AI_API_CERT": self.cert[0], "AI_API_KEY": self.cert[1]}
+        for option, name in named.items():
+            if name and not Path(name).exists():
+                raise ClientError(f"{option}={name}: there is no such file", code="no_such_file")
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return "{0.scheme}://{0.netloc}".format(urlsplit(self.base_url))
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+        answer_s: float = ANSWER_S,
+        **sending: Any,
+    ) -> dict[str, Any]:
+        """The JSON object answered with 200..299; ClientError for everything else.
+
+        `sending` is what requests takes: json, data, params. `answer_s` bounds each silence.
+        """
+        own = {"X-Redten-Tenant": self.tenant} if self.tenant else {}
+        try:
+            response = self._send(
+                method, path, token, headers=own | (headers or {}), answer_s=answer_s, **sending
+            )
+        except requests.RequestException as exc:
+            raise unheard(exc, self.origin, self.ca) from exc
+        if not 200 <= response.status_code < 300:
+            raise refused(response)
+        return self._body(response)
+
+    def _send(
+        self, method: str, path: str, token: str | None, *, answer_s: float, **sending: Any
+    ) -> requests.Response:
+        began = time.monotonic()
+        # `verify` goes with each request: on the session, REQUESTS_CA_BUNDLE would override it.
+        response = self.session.request(
+            method,
+            self.base_url + path,
+            auth=Token(token),
+            verify=self.ca or True,
+            cert=self.cert,
+            proxies=self._proxies(),
+            timeout=(CONNECT_S, answer_s),
+            allow_redirects=False,
+            **sending,
+        )
+        took_ms = (time.monotonic() - began) * 1000
+        log.debug("%s %s %s %.0f ms", method, response.url, response.status_code, took_ms)
+        return response
+
+    def _proxies(self) -> dict[str, str] | None:
+        # A proxy named in the environment cannot reach a server on this machine.
+        loopback = urlsplit(self.base_url).hostname in LOOPBACK
+        direct: dict[str, Any] = {"https": None, "all": None}
+        return direct if loopback else None
+
+    def _body(self, response: requests.Response) -> dict[str, Any]:
+        body = json_object(response)
+        if not body:
+            raise ClientError(
+                f"{response.url} did not answer with a JSON object: is it a redten server?",
+                code="unexpected_answer",
+                status=response.status_code,
+            )
+        return body

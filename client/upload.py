@@ -1,0 +1,27 @@
+"""A file on its way to the server."""
+
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+BLOCK_BYTES = 65_536
+
+
+class UploadBody:
+    """A file as a request body of known length; `on_bytes` is told how much of it has gone."""
+
+    def __init__(self, file: BinaryIO, size: int, on_bytes: Callable[[int], None] | None) -> None:
+        self._file = file
+        self._size = size
+        self._on_bytes = on_bytes
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(lambda: self.read(BLOCK_BYTES), b"")
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._file.read(size)
+        if block and self._on_bytes:
+            self._on_bytes(self._file.tell())
+        return block

@@ -1,0 +1,99 @@
+"""How the bytes of a text file become characters, whatever the file says of itself."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from charset_normalizer import from_bytes
+
+from ingest.load.page import LoadError
+
+BLOCK_BYTES = 1 << 20
+SAMPLE_BYTES = 1 << 16
+# UTF-32 first: its little-endian mark begins with that of UTF-16.
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+CONTROL_BYTES = bytes([*range(9), *range(14, 27), *range(28, 32), 127])
+MOST_CONTROLS = 0.1
+# Scripts other than Latin; offered every codec, charset-normalizer takes Japanese for Korean.
+LEGACY = (
+    *("cp1251", "koi8_r", "cp1253", "cp1255", "cp1256"),
+    *("shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"),
+)
+
+
+def open_text(path: Path, newline: str | None = None) -> TextIO:
+    """The file as characters; what cannot be decoded reads as U+FFFD. Raises LoadError."""
+    return path.open(encoding=encoding_of(path), errors="replace", newline=newline)
+
+
+def encoding_of(path: Path) -> str:
+    """Name of the codec that reads the file; LoadError `binary_document` if it is no text."""
+    head = next(_blocks(path), b"")
+    for mark, codec in MARKS:
+        if head.startswith(mark):
+            return codec
+    if _is_binary(path, head[:SAMPLE_BYTES]):
+        raise LoadError("binary_document", "the file is binary, not text")
+    return "utf-8" if _is_utf8(path) else _legacy(_non_ascii_lines(path))
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from iter(partial(file.read, BLOCK_BYTES), b"")
+
+
+def _is_binary(path: Path, head: bytes) -> bool:
+    controls = len(head) - len(head.translate(None, CONTROL_BYTES))
+    return controls > MOST_CONTROLS * len(head) or any(b"\0" in block for block in _blocks(path))
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for block in _blocks(path):
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _non_ascii_lines(path: Path) -> bytes:
+    """The lines that tell encodings apart, up to a sample's worth."""
+    sample = b""
+    with path.open("rb") as file:
+        for line in file:
+            if not line.isascii():
+                sample += line
+            if len(sample) >= SAMPLE_BYTES:
+                break
+    return sample
+
+
+def _legacy(sample: bytes) -> str:
+    """The codec of bytes that are not clean UTF-8."""
+    decoded = sample.decode("utf-8", "replace")
+    broken = decoded.count("\ufffd")
+    if sum(not char.isascii() for char in decoded) > 2 * broken:
+        return "utf-8"
+    # Accents stand alone among ASCII letters; other scripts fill whole words.
+    runs = re.findall(rb"[\x80-\xff]+", sample)
+    if sum(map(len, runs)) < 2 * len(runs):
+        return "cp1252"
+    return _guess(sample)
+
+
+def _guess(sample: bytes) -> str:
+    best = from_bytes(sample, cp_isolation=list(LEGACY)).best()
+    if best is None:
+        raise LoadError("binary_document", "the file is neither text in a known encoding nor a PDF")
+    return best.encoding

@@ -1,0 +1,85 @@
+"""The commands that run redten on a machine: up, migrate, weights, worker."""
+
+import os
+from pathlib import Path
+
+import click
+
+from local.errors import LocalError, local_errors
+from settings import settings
+
+
+@click.command()
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=settings.data_dir,
+    show_default=True,
+    help="Everything that is kept between two starts.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=settings.port,
+    show_default=True,
+    help="Port of the API.",
+)
+@click.option("--quiet", is_flag=True, help="No logs on the terminal; they are in DIR/logs.")
+@local_errors
+def up(data_dir: Path, port: int, quiet: bool) -> None:
+    """Start everything on this machine; Ctrl-C stops it."""
+    from local.layout import Layout
+    from local.up import up as run
+
+    run(Layout(data_dir), port, quiet=quiet)
+
+
+@click.command()
+@click.option(
+    "--admin-env",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with AI_EMAIL and AI_PASSWORD of the administrator to make if missing.",
+)
+@local_errors
+def migrate(admin_env: Path | None) -> None:
+    """Bring the database of DATABASE_ADMIN_URL (or DATABASE_URL) up to date."""
+    from local.credentials import read_exports
+    from models.migrate import upgrade
+    from models.seed import seed
+
+    url = settings.database_admin_url or settings.database_url
+    if url is None:
+        raise LocalError("DATABASE_URL is not set; `redten up` migrates its own database")
+    upgrade(url.get_secret_value())
+    if admin_env is not None:
+        admin = read_exports(admin_env)
+        seed(admin["AI_EMAIL"], admin["AI_PASSWORD"])
+
+
+@click.command()
+def weights() -> None:
+    """Make the weights ready that came as packages."""
+    from engines.errors import EngineError
+    from engines.weights import prepare
+
+    try:
+        made = prepare(settings.weights_dir)
+    except EngineError as exc:
+        raise click.ClickException(str(exc)) from exc
+    for path in made:
+        click.echo(f"made {path}")
+
+
+@click.command()
+@click.argument("queues", nargs=-1, required=True)
+@local_errors
+def worker(queues: tuple[str, ...]) -> None:
+    """Run one worker for QUEUES: pipeline, inference, ingest, sweep.
+
+    One process takes all the queues named, so they have to share a kind of pool: pipeline and
+    inference do; ingest and sweep each need a worker of their own.
+    """
+    from local.workers import worker_command
+
+    command = worker_command(queues)
+    os.execv(command[0], command)  # noqa: S606 - a list, no shell

@@ -1,0 +1,49 @@
+"""gunicorn's configuration: the API over TLS, headers with underscores let through."""
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from prometheus_client import multiprocess
+
+from settings import settings
+
+_host = f"[{settings.host}]" if ":" in settings.host else settings.host
+bind = f"{_host}:{settings.port}"
+certfile = str(settings.tls_cert) if settings.tls_cert else None
+keyfile = str(settings.tls_key) if settings.tls_key else None
+
+worker_class = "gthread"
+workers = settings.api_workers
+threads = settings.api_threads
+preload_app = False
+max_requests = 0
+timeout = 60
+graceful_timeout = 10
+accesslog = None
+# Its socket lies in the user's home, where two instances would fight over it.
+control_socket_disable = True
+
+# Published clients send these names with underscores, which gunicorn drops otherwise.
+forwarded_allow_ips = "*"
+forwarder_headers = "SCRIPT_NAME,PATH_INFO,USER_ID,DATA_TYPE,S3_ENABLE"
+
+
+def ssl_context(_config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """The default context, nothing older than TLS 1.2."""
+    context = default()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def on_starting(_server: Any) -> None:
+    """Drops the counters of processes of an earlier run, which would be added up for ever."""
+    if settings.metrics_dir is not None:
+        for counters in settings.metrics_dir.glob("*.db"):
+            counters.unlink(missing_ok=True)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Takes the gauges of a process that has ended out of the sum."""
+    if settings.metrics_dir is not None:
+        multiprocess.mark_process_dead(worker.pid)

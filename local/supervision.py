@@ -1,0 +1,88 @@
+"""supervisord as a child of `redten up`: started, told what to start, stopped."""
+
+import os
+import subprocess
+import sys
+import xmlrpc.client
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from supervisor.states import ProcessStates
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+from local.errors import LocalError
+
+# supervisord does not answer, or not as it should.
+Unreachable = (OSError, HTTPException, xmlrpc.client.ProtocolError)
+
+
+class Supervisor:
+    """One supervisord, which may be started again after it has died."""
+
+    def __init__(
+        self, conf: Path, socket: Path, password: str, environment: dict[str, str]
+    ) -> None:
+        self._conf = conf
+        self._address = f"unix://{socket}"
+        self._password = password
+        self._environment = environment
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it away from the terminal: Ctrl-C is for `redten up`, which stops all in order."""
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "local.supervisord", self._conf.name, str(os.getpid())],
+            cwd=self._conf.parent,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid if self._child else 0
+
+    def lives(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._child is not None and self._child.poll() is None
+
+    def answers(self) -> bool:
+        """Whether it takes commands."""
+        with suppress(*Unreachable, xmlrpc.client.Fault):
+            return bool(self._call("getState")["statename"] == "RUNNING")
+        return False
+
+    def start_program(self, full_name: str) -> None:
+        """Starts a program and does not wait for it; one that runs already is left alone."""
+        try:
+            self._call("startProcess", full_name, False)
+        except xmlrpc.client.Fault as fault:
+            # A failed start is tried again by supervisord itself.
+            if fault.faultCode not in (Faults.ALREADY_STARTED, Faults.SPAWN_ERROR):
+                raise LocalError(f"{full_name} does not start: {fault.faultString}") from fault
+
+    def given_up(self) -> list[str]:
+        """The programs that failed so often that supervisord tries no more."""
+        found = self._call("getAllProcessInfo")
+        return [
+            f"{info['group']}:{info['name']}"
+            for info in found
+            if info["state"] == ProcessStates.FATAL
+        ]
+
+    def ask_to_stop(self) -> None:
+        """Begins the orderly end: every program, group by group, then supervisord itself."""
+        if self._child is not None:
+            # By a call: a signal would lie unseen for up to a second.
+            with suppress(*Unreachable, xmlrpc.client.Fault):
+                self._call("shutdown")
+                return
+            self._child.terminate()
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        transport = SupervisorTransport("redten", self._password, self._address)
+        with xmlrpc.client.ServerProxy("http://localhost", transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)

@@ -1,0 +1,54 @@
+"""How a worker of each queue is run: kind of pool and number of tasks at once."""
+
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from local.errors import LocalError
+from settings import settings
+
+
+class Pool(NamedTuple):
+    """Celery's kind of pool, how many tasks it runs at once, and what is worth a line of log."""
+
+    kind: str
+    tasks: int
+    loglevel: str = "INFO"
+
+
+# Generation and the light steps wait in native code or on the network, so threads do, and share
+# one model; parsing a document is Python and may crash, so it gets a process of its own. The
+# sweep runs every few seconds and mostly finds nothing to do.
+POOLS = {
+    "pipeline": Pool("threads", 4),
+    "inference": Pool("threads", settings.inference_threads),
+    "ingest": Pool("prefork", 1),
+    "sweep": Pool("solo", 1, "WARNING"),
+}
+
+
+def worker_command(queues: Sequence[str]) -> list[str]:
+    """The Celery worker that takes these queues, which must share a kind of pool.
+
+    Raises LocalError for an unknown queue or for queues that need a worker each.
+    """
+    unknown = [queue for queue in queues if queue not in POOLS]
+    if unknown:
+        raise LocalError(f"no queue {', '.join(unknown)}: there are {', '.join(POOLS)}")
+    pools = [POOLS[queue] for queue in queues]
+    if len({pool.kind for pool in pools}) != 1:
+        raise LocalError(f"these queues need a worker each: redten worker {queues[0]}; and so on")
+    return [
+        *celery("worker"),
+        *("-Q", ",".join(queues)),
+        *("-n", f"{'-'.join(queues)}@%h"),
+        *("--pool", pools[0].kind),
+        *("--concurrency", str(sum(pool.tasks for pool in pools))),
+        *("--loglevel", pools[0].loglevel),
+        *("--without-gossip", "--without-mingle", "-E"),
+    ]
+
+
+def celery(command: str) -> list[str]:
+    """The start of a Celery command line of this installation."""
+    return [sys.executable, "-m", "celery", "-A", "tasks.app", command]

@@ -1,0 +1,261 @@
+"""`redten up` as its users meet it: one stack, started and shared by the tests in their order."""
+
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from local.credentials import read_exports
+from local.layout import Layout
+from local.postgres_home import data_folder
+from local.processes import Kin
+from settings import inherited_environment
+
+REDTEN = [sys.executable, "-m", "cli"]
+PROGRAMS = (
+    *("postgres", "valkey", "inference", "pipeline", "ingest", "sweep"),
+    *("api", "beat", "flower"),
+)
+LIMIT_S = 60.0
+
+
+class Up:
+    """A `redten up` of a test, and what can be seen of it from outside."""
+
+    def __init__(self, root: Path, port: int) -> None:
+        self.layout = Layout(root)
+        self.port = port
+        self.kin = Kin(self.layout.fingerprint, str(data_folder(self.layout)))
+        self.lines: list[str] = []
+        self.start()
+
+    def start(self) -> None:
+        where = ["--data-dir", str(self.layout.root), "--port", str(self.port)]
+        self.process = subprocess.Popen(
+            [*REDTEN, "up", "--quiet", *where], stdout=subprocess.PIPE, text=True, env=environment()
+        )
+
+    def ready_line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        with self.process:
+            return self.process.wait(timeout=LIMIT_S)
+
+    def discard(self) -> None:
+        """Ends what a failed test may have left; as root the cluster lies outside the folder."""
+        if self.process.poll() is None:
+            self.stop()
+        self.kin.end(grace_s=5)
+        cluster = data_folder(self.layout).parent
+        if not self.layout.root.is_relative_to(cluster):
+            shutil.rmtree(cluster, ignore_errors=True)
+
+    def supervisord(self) -> psutil.Process:
+        return next(p for p in self.kin.alive() if "local.supervisord" in " ".join(p.cmdline()))
+
+    def programs(self) -> dict[str, psutil.Process]:
+        """The programs that supervisord runs now, by name."""
+        found = {}
+        with suppress(psutil.NoSuchProcess, StopIteration):
+            for process in self.supervisord().children():
+                with suppress(psutil.NoSuchProcess):
+                    found[program_name(process)] = process
+        return found
+
+    def call(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
+        """The JSON that the API answers with."""
+        answer = requests.request(
+            method,
+            f"https://localhost:{self.port}{path}",
+            json=body,
+            headers={"Bearer": token},
+            verify=str(self.layout.ca),
+            timeout=5,
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def is_ready(self) -> bool:
+        try:
+            self.call("GET", "/readyz")
+        except requests.RequestException:
+            return False
+        return True
+
+    def log_in(self) -> str:
+        admin = read_exports(self.layout.admin_env)
+        body = {"email": admin["AI_EMAIL"], "password": admin["AI_PASSWORD"]}
+        return str(self.call("POST", "/login", body)["token"])
+
+
+def program_name(process: psutil.Process) -> str:
+    name = process.name()
+    return {"postgres": "postgres", "valkey-server": "valkey"}.get(
+        name, process.environ().get("SUPERVISOR_PROCESS_NAME", name)
+    )
+
+
+def flower_login(up: Up) -> tuple[str, str]:
+    admin = read_exports(up.layout.admin_env)
+    return admin["FLOWER_USER"], admin["FLOWER_PASSWORD"]
+
+
+def environment() -> dict[str, str]:
+    """That of the tests, without services of their own."""
+    outside = ("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL", "REDTEN_BLOBS")
+    return {name: value for name, value in inherited_environment().items() if name not in outside}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f"no {what} within {limit_s} s"
+        time.sleep(0.05)
+
+
+def run_up(root: Path, port: int) -> subprocess.CompletedProcess[str]:
+    command = [*REDTEN, "up", "--data-dir", str(root), "--port", str(port)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=LIMIT_S, env=environment()
+    )
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    started = Up(tmp_path_factory.mktemp("up") / "data", free_port())
+    yield started
+    started.discard()
+
+
+def test_a_signal_during_the_start_ends_it_without_a_trace(tmp_path: Path) -> None:
+    early = Up(tmp_path / "data", free_port())
+    try:
+        wait_for(lambda: "postgres" in early.programs(), "postgres")
+
+        assert early.stop(signal.SIGINT) == 0
+        assert early.kin.alive() == []
+    finally:
+        early.discard()
+
+
+def test_the_ready_line_comes_when_the_stack_is_ready(up: Up) -> None:
+    line = up.ready_line()
+
+    assert line.startswith(f"redten is ready: https://localhost:{up.port} ")
+    assert str(up.layout.client_env) in line
+    assert up.is_ready()
+
+
+def test_what_it_writes_is_for_its_owner_only(up: Up) -> None:
+    for path in up.layout.root.rglob("*"):
+        if not path.is_symlink() and not path.is_socket():
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_no_secret_shows_in_the_process_list(up: Up) -> None:
+    secrets = [path.read_text() for path in up.layout.secrets.iterdir()]
+    secrets += [v for k, v in read_exports(up.layout.admin_env).items() if "PASSWORD" in k]
+    command_lines = " ".join(" ".join(p.cmdline()) for p in up.kin.alive())
+
+    assert len(secrets) == 5
+    assert not [secret for secret in secrets if secret in command_lines]
+
+
+def test_only_the_migration_may_know_the_owner_of_the_tables(up: Up) -> None:
+    owners = [p for p in up.kin.alive() if "DATABASE_ADMIN_URL" in p.environ()]
+
+    assert owners == []
+
+
+def test_flower_asks_for_its_password(up: Up) -> None:
+    wait_for(lambda: "flower" in up.programs(), "flower")
+    flower = next(a for a in up.programs()["flower"].cmdline() if a.startswith("--port="))
+    url = f"http://127.0.0.1:{flower.removeprefix('--port=')}/workers"
+
+    def refused() -> bool:
+        try:
+            return requests.get(url, timeout=5).status_code == 401
+        except requests.ConnectionError:
+            return False
+
+    wait_for(refused, "answer of flower")
+    assert requests.get(url, timeout=5, auth=flower_login(up)).status_code == 200
+
+
+def test_a_second_start_on_the_same_data_is_refused(up: Up) -> None:
+    before = up.layout.client_env.stat().st_mtime_ns
+
+    second = run_up(up.layout.root, free_port())
+
+    assert second.returncode == 1
+    assert f"pid {up.process.pid}, https://localhost:{up.port}" in second.stderr
+    assert up.layout.client_env.stat().st_mtime_ns == before
+    assert up.is_ready()
+
+
+def test_a_port_in_use_is_said_plainly(up: Up, tmp_path: Path) -> None:
+    second = run_up(tmp_path / "other", up.port)
+
+    assert second.returncode == 1
+    assert second.stderr.startswith(f"redten: port {up.port} is in use")
+    assert Kin(Layout(tmp_path / "other").fingerprint, "").alive() == []
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_killed_program_comes_back(up: Up, name: str) -> None:
+    wait_for(lambda: name in up.programs(), name)
+    killed = up.programs()[name]
+    children = killed.children(recursive=True)
+
+    killed.kill()
+
+    wait_for(lambda: up.programs().get(name, killed).pid != killed.pid, f"new {name}")
+    _, orphans = psutil.wait_procs(children, timeout=LIMIT_S)
+    assert orphans == []
+
+
+def test_everything_comes_back_after_supervisord_is_killed(up: Up) -> None:
+    wait_for(up.is_ready, "readiness")
+    token = up.log_in()
+    up.call("POST", "/collections", {"name": "kept"}, token)
+    before = up.kin.alive()
+
+    up.supervisord().kill()
+
+    psutil.wait_procs(before, timeout=LIMIT_S)
+    assert not [p for p in before if p.is_running()]
+    wait_for(lambda: set(up.programs()) == set(PROGRAMS) and up.is_ready(), "stack")
+
+
+def test_a_start_after_a_killed_one_finds_its_data(up: Up) -> None:
+    up.stop(signal.SIGKILL)
+    up.start()
+
+    assert "redten is ready" in up.ready_line()
+    collections = up.call("GET", "/collections", token=up.log_in())["collections"]
+    assert {c["name"] for c in collections} >= {"kept", "embed-security"}
+
+
+def test_sigterm_leaves_no_process_behind(up: Up) -> None:
+    assert up.stop(signal.SIGTERM) == 0
+    assert up.kin.alive() == []

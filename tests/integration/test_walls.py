@@ -1,0 +1,146 @@
+"""One tenant's rows are not there for another, in any table."""
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from models.answer import Answer
+from models.collection import Collection, Visibility, add_collection, find_collection
+from models.document import Document, add_document, nearest, put_chunks
+from models.errors import RedtenError
+from models.job import Job
+from models.overdue import overdue_work
+from models.review import Review
+from models.session import session_scope
+from models.tenant import Caller, Role, join
+from models.user import add_user
+from tests.integration.conftest import session_value
+
+OTHER = 2
+
+
+@pytest.fixture
+def other(admin: Caller) -> Caller:
+    """The owner of another tenant, with a row of their own in every table."""
+    session_value(
+        "insert into tenants (id, name) overriding system value values (2, 'other') returning id"
+    )
+    with session_scope(OTHER) as session:
+        user = add_user(session, "other@example.org", "-", OTHER)
+        join(session, OTHER, user.id, Role.OWNER)
+    caller = Caller(user.id, user.email, OTHER, Role.OWNER)
+    _fill(caller)
+    return caller
+
+
+def _fill(caller: Caller) -> None:
+    with session_scope(caller.tenant_id) as session:
+        collection = add_collection(session, caller, "theirs", Visibility.TENANT)
+        mine = {"tenant_id": caller.tenant_id, "user_id": caller.user_id}
+        document, _ = add_document(session, caller.tenant_id, collection.id, "a.md", "0" * 64, 1)
+        put_chunks(session, document, [(0, 1, "text")], np.ones((1, 4), np.float32))
+        job = Job(
+            **mine,
+            worker_id=1,
+            job_type=1,
+            question="?",
+            session_id="s",
+            derived_session_id="d",
+            step="start_job",
+        )
+        answer = Answer(**mine, origin="remote")
+        session.add_all([job, answer])
+        session.flush()
+        session.add(
+            Review(
+                tenant_id=caller.tenant_id,
+                answer_id=answer.id,
+                reviewer_id=caller.user_id,
+                step="start_review",
+            )
+        )
+
+
+def _owned_tables() -> list[str]:
+    return str(
+        session_value(
+            "select string_agg(table_name, ',') from information_schema.columns"
+            " where column_name = 'tenant_id' and table_schema = 'public'"
+        )
+    ).split(",")
+
+
+def test_every_table_of_a_tenant_is_behind_the_wall(other):
+    tables = _owned_tables()
+    assert set(tables) >= {"collections", "documents", "chunks", "jobs", "answers", "reviews"}
+    for table in tables:
+        assert session_value(f"select count(*) from {table} where tenant_id = 2") > 0, table
+        for tenant in (1, None):
+            with session_scope(tenant) as session:
+                seen = session.scalar(text(f"select count(*) from {table} where tenant_id = 2"))
+                changed = session.execute(text(f"delete from {table} where tenant_id = 2")).rowcount
+            assert (seen, changed) == (0, 0), table
+
+
+def test_a_row_cannot_be_put_into_another_tenant(other, admin):
+    with pytest.raises(ProgrammingError, match="row-level security"), session_scope(1) as session:
+        session.add(
+            Collection(
+                tenant_id=OTHER,
+                owner_id=admin.user_id,
+                name="x",
+                visibility="private",
+                embed_model_name="m",
+            )
+        )
+
+
+def test_the_tenant_of_a_transaction_does_not_stay_with_the_connection(other):
+    with session_scope(OTHER) as session:
+        assert session.query(Job).count() == 1
+    for _ in range(12):  # as often as the pool has connections
+        with session_scope() as session:
+            assert session.query(Job).count() == 0
+
+
+def test_public_collection_is_read_and_not_written_by_other_tenants(other, admin):
+    with session_scope(1) as session:
+        collection = find_collection(session, admin, "embed-security")
+        document, _ = add_document(session, 1, collection.id, "a.md", "1" * 64, 1)
+        put_chunks(session, document, [(0, 1, "shared")], np.ones((1, 4), np.float32))
+
+    with session_scope(OTHER) as session:
+        found = find_collection(session, other, "embed-security")
+        [hit] = nearest(session, found.id, np.ones(4, np.float32), 3)
+        assert hit.text == "shared"
+        assert session.query(Document).where(Document.id == document.id).delete() == 0
+
+
+def test_another_tenants_collection_is_not_found_by_name_or_id(other, admin):
+    with session_scope(OTHER) as session:
+        theirs = find_collection(session, other, "theirs").id
+    for ref in ("theirs", str(theirs)):
+        with pytest.raises(RedtenError) as refused, session_scope(1) as session:
+            find_collection(session, admin, ref)
+        assert refused.value.code == "collection_not_found"
+
+
+def test_private_collection_is_not_there_for_a_colleague(admin):
+    with session_scope(1) as session:
+        colleague = add_user(session, "colleague@example.org", "-", 1)
+        join(session, 1, colleague.id, Role.OWNER)
+        add_collection(session, admin, "diary", Visibility.PRIVATE)
+    with pytest.raises(RedtenError) as refused, session_scope(1) as session:
+        find_collection(session, Caller(colleague.id, "", 1, Role.OWNER), "diary")
+    assert refused.value.code == "collection_not_found"
+
+
+def test_the_sweep_sees_unfinished_work_of_all_tenants(other):
+    with session_scope() as session:
+        found = overdue_work(session, -1.0)
+    assert {(work.kind, work.tenant_id) for work in found} == {
+        ("job", OTHER),
+        ("document", OTHER),
+        ("review", OTHER),
+    }

@@ -1,0 +1,104 @@
+"""States, leases and attempts: what a message may do, and what it finds nothing to do for."""
+
+import pytest
+from sqlalchemy import func, update
+
+from models.job import Job
+from models.session import session_scope
+from models.tenant import Caller
+from models.work import State
+
+
+@pytest.fixture
+def job(admin: Caller) -> int:
+    """A job that waits for its first step."""
+    with session_scope(1) as session:
+        made = Job(
+            tenant_id=1,
+            user_id=admin.user_id,
+            worker_id=1,
+            job_type=1,
+            question="?",
+            session_id="s",
+            derived_session_id="d",
+            step=Job.FIRST_STEP,
+        )
+        session.add(made)
+        session.flush()
+        return made.id
+
+
+def do(move, *args):
+    with session_scope(1) as session:
+        return move(session, *args)
+
+
+def look(id: int) -> Job:
+    with session_scope(1) as session:
+        return session.get_one(Job, id)
+
+
+def expire(id: int) -> None:
+    with session_scope(1) as session:
+        past = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, 1.0)
+        session.execute(update(Job).where(Job.id == id).values(lease_until=past))
+
+
+def test_only_the_first_of_two_equal_messages_finds_something_to_claim(job):
+    assert do(Job.claim, job, 1, "start_job")
+    assert do(Job.claim, job, 1, "start_job") is None
+
+
+def test_a_message_for_another_step_or_attempt_finds_nothing(job):
+    assert do(Job.claim, job, 1, "embed_question") is None
+    assert do(Job.claim, job, 2, "start_job") is None
+    assert look(job).state == State.WAITING
+
+
+def test_a_step_hands_on_to_the_next_and_the_last_one_ends_the_work(job):
+    do(Job.claim, job, 1, "start_job")
+    assert do(Job.hand_on, job, 1, "start_job", "persist_answer").state == State.WAITING
+    do(Job.claim, job, 1, "persist_answer")
+    done = do(Job.finish, job, 1, "persist_answer")
+    assert (done.state, done.step, done.lease_until) == (State.DONE, None, None)
+
+
+def test_a_stale_attempt_can_neither_hand_on_nor_fail_nor_finish(job):
+    do(Job.claim, job, 1, "start_job")
+    expire(job)
+    assert do(Job.restart, job, 1, State.RUNNING).attempt == 2
+
+    assert do(Job.hand_on, job, 1, "start_job", "embed_question") is None
+    assert do(Job.fail, job, 1, "code", "stale") is None
+    assert do(Job.finish, job, 1, "start_job") is None
+    assert do(Job.extend, job, 1, "start_job") is False
+    assert (look(job).state, look(job).attempt) == (State.WAITING, 2)
+
+
+def test_running_work_is_restarted_only_after_its_lease_and_that_is_a_loss(job):
+    do(Job.claim, job, 1, "start_job")
+    assert do(Job.restart, job, 1, State.RUNNING) is None
+    expire(job)
+    again = do(Job.restart, job, 1, State.RUNNING)
+    assert (again.attempt, again.losses, again.step) == (2, 1, "start_job")
+
+
+def test_waiting_work_is_sent_again_without_a_loss(job):
+    again = do(Job.restart, job, 1, State.WAITING)
+    assert (again.attempt, again.losses) == (2, 0)
+
+
+def test_done_is_never_overturned(job):
+    do(Job.claim, job, 1, "start_job")
+    do(Job.finish, job, 1, "start_job")
+    assert do(Job.fail, job, 1, "code", "late") is None
+    assert do(Job.restart, job, 1, State.RUNNING) is None
+    assert look(job).state == State.DONE
+
+
+def test_work_heard_of_at_the_last_moment_is_not_given_up(job):
+    do(Job.claim, job, 1, "start_job")
+    expire(job)
+    assert do(Job.extend, job, 1, "start_job") is True
+    assert do(Job.give_up, job, 1, "lost", "why") is None
+    assert look(job).state == State.RUNNING
