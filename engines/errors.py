@@ -5,5 +5,10 @@ class EngineError(Exception):
     """A permanent refusal: the same request would be refused again."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+        # Both to the base: Celery pickles exceptions, and unpickling calls with these.
+        super().__init__(code, message)
         self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message

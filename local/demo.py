@@ -1,6 +1,7 @@
 """`redten demo`: the main job on this machine, through the commands that anybody can type."""
 
 import json
+import re
 import shlex
 import signal
 import subprocess
@@ -65,7 +66,7 @@ def demo(keep: bool, data_dir: Path, port: int) -> None:
         redten.ingest()
         answers = [redten.ask(question) for question in questions]
         redten.review(answers[0], questions[0])
-        _go_on(layout, questions[0]["question"], keep)
+        _go_on(layout, port, questions[0]["question"], keep)
         if keep:
             redten.stay()
 
@@ -95,8 +96,8 @@ class Redten:
     def review(self, answer: dict[str, Any], question: dict[str, Any]) -> None:
         """Reviews the answer with the known fact, and shows the review on the result."""
         _headline(f"An expert reviews the first answer, {CONFIDENCE} of 100 sure")
-        job, fact = str(answer["job_id"]), question["answer_contains"]
-        self._command_json("review", "-s", str(CONFIDENCE), "-a", fact, job)
+        job, known = str(answer["job_id"]), fact(answer["match_content"], question)
+        self._command_json("review", "-s", str(CONFIDENCE), "-a", known, job)
         reviewed = self._with_computed_score(job)
         click.echo(f"  reviewed answer          {reviewed['reviewed_answer']}")
         click.echo(f"  confidence               {reviewed['reviewed_score']:g} of 100")
@@ -167,12 +168,19 @@ def _questions() -> list[dict[str, Any]]:
     return list(json.loads(path.read_text()))[:QUESTIONS]
 
 
+def fact(text: str | None, question: dict[str, Any]) -> str:
+    """The source's sentence that answers the question, else the words an answer must contain."""
+    words = question["answer_contains"]
+    sentences = re.split(r"(?<=[.!?])\s+", " ".join((text or "").split()))
+    return next((s for s in sentences if all(word in s for word in words)), ", ".join(words))
+
+
 def _headline(text: str) -> None:
     click.secho(f"\n{text}", bold=True)
 
 
-def _go_on(layout: Layout, question: str, keep: bool) -> None:
-    up = shlex.join(["redten", "up", "--data-dir", str(layout.root)])
+def _go_on(layout: Layout, port: int, question: str, keep: bool) -> None:
+    up = shlex.join(["redten", "up", "--data-dir", str(layout.root), "--port", str(port)])
     text = GO_ON.format(
         restart=" (Ctrl-C ends this)" if keep else f", after `{up}`",
         client_env=shlex.quote(str(layout.client_env)),

@@ -19,10 +19,12 @@ def environment(
     admin = administrator(layout)
     told |= {
         MARK: layout.fingerprint,
+        # Where setproctitle is installed, Celery's titles must not be written over the mark.
+        "SPT_NOENV": "1",
         "REDTEN_DATA_DIR": str(layout.root),
         "REDTEN_PORT": str(port),
         # The programs run in another folder than this process.
-        "REDTEN_WEIGHTS_DIR": str(settings.weights_dir.expanduser().resolve()),
+        "REDTEN_WEIGHTS_DIR": str(settings.weights_dir.resolve()),
         "REDTEN_BLOBS": _blobs(layout),
         "API_TLS_CERT": str(layout.cert),
         "API_TLS_KEY": str(layout.key),

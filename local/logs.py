@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from local.terminal import show
+
 POLL_S = 0.2
 LAST_LINES = 15
 
@@ -75,9 +77,6 @@ class Echo:
             while not self._over.wait(POLL_S):
                 self._show()
             self._show()
-        except BrokenPipeError:
-            # Whoever read the terminal has gone; the stack goes on, and so do its log files.
-            return
         finally:
             for _, tail in self._tails:
                 tail.close()
@@ -85,7 +84,7 @@ class Echo:
     def _show(self) -> None:
         for name, tail in self._tails:
             for line in tail.lines():
-                print(f"{name:<{self._width}} | {line}", flush=True)
+                show(f"{name:<{self._width}} | {line}")
 
 
 def end_of(path: Path) -> str:

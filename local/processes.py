@@ -7,11 +7,16 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 import psutil
 
+from local.layout import Layout
+from local.postgres_home import data_folder
+
 # In the environment of every program under `redten up`: the fingerprint of its data directory.
 MARK = "REDTEN_UP"
+STORES = ("postgres", "valkey-server")
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -42,7 +47,12 @@ class Kin:
     """The programs of one data directory, wherever in the process tree they are."""
 
     fingerprint: str
-    postgres_data: str
+    homes: frozenset[str]
+
+    @classmethod
+    def of(cls, layout: Layout) -> Self:
+        """The programs that `redten up` runs on this data directory."""
+        return cls(layout.fingerprint, frozenset({str(data_folder(layout)), str(layout.valkey)}))
 
     def alive(self) -> list[psutil.Process]:
         """Those that live; this process and its ancestors are none of them."""
@@ -63,8 +73,8 @@ class Kin:
         with suppress(psutil.Error, OSError):
             if process.environ().get(MARK) == self.fingerprint:
                 return bool(process.status() != psutil.STATUS_ZOMBIE)
-            # Postgres writes its title over its environment; it never leaves its data folder.
-            return bool(process.name() == "postgres" and process.cwd() == self.postgres_data)
+            # The stores write their titles over their environment; they work in their data folders.
+            return process.name() in STORES and process.cwd() in self.homes
         return False
 
 

@@ -18,12 +18,14 @@ from local.processes import Kin, end, reap
 from local.programs import Program
 from local.readiness import Readiness
 from local.supervision import Supervisor, Unreachable
-from local.waiting import POLL_S, Patience, tell
+from local.terminal import tell
+from local.waiting import POLL_S, Patience
 from settings import settings
 from tasks.broker import WORKERS
 
 FLOWER, FLOWER_PORT = "flower", 5555
-STORES_LIMIT_S = 60.0
+# Postgres may have a long log to replay after a crash.
+STORES_LIMIT_S = 300.0
 READY_LIMIT_S = 120.0
 TEND_EVERY_S = 1.0
 GRACE_S, HURRIED_GRACE_S = 10.0, 0.5

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 
 from local.credentials import write_client_env
 from local.errors import Stopped
@@ -10,11 +9,11 @@ from local.layout import Layout
 from local.lock import held
 from local.logs import Echo
 from local.ports import require
-from local.postgres_home import data_folder
 from local.processes import Kin, adopt_orphans
 from local.readiness import EVERYWHERE
 from local.stack import GRACE_S, Stack
-from local.waiting import Patience, tell
+from local.terminal import show, tell
+from local.waiting import Patience
 from settings import settings
 
 LEFTOVERS_LIMIT_S = 30.0
@@ -26,7 +25,7 @@ def up(layout: Layout, port: int, *, quiet: bool) -> None:
     # For all that it starts as well: logs and data are their owner's alone.
     os.umask(0o077)
     layout.make()
-    kin = Kin(layout.fingerprint, str(data_folder(layout)))
+    kin = Kin.of(layout)
     try:
         with held(layout.lock, f"https://{address(port)}"):
             adopt_orphans()
@@ -77,8 +76,4 @@ def _announce(stack: Stack, port: int) -> None:
     url = f"https://{address(port)}"
     flower = f"http://127.0.0.1:{stack.flower_port}"
     client = f"(client: source {shlex.quote(str(stack.layout.client_env))})"
-    try:
-        print(f"redten is ready: {url}  docs {url}/docs  flower {flower}  {client}", flush=True)
-    except BrokenPipeError:
-        # Whoever read this has gone; the stack is not there for the line alone.
-        sys.stdout = sys.__stderr__
+    show(f"redten is ready: {url}  docs {url}/docs  flower {flower}  {client}")

@@ -1,12 +1,12 @@
 """Waiting that tells what it waits for, and that a signal ends."""
 
 import signal
-import sys
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from local.errors import Stopped
+from local.terminal import tell
 
 POLL_S = 0.1
 SILENT_S = 2.0
@@ -49,8 +49,3 @@ class Patience:
                 tell(f"{what} ...")
             self.step()
         return answer
-
-
-def tell(line: str) -> None:
-    """Progress goes to standard error: standard output keeps the logs and the ready line."""
-    print(line, file=sys.stderr, flush=True)

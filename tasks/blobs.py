@@ -76,8 +76,10 @@ class S3Blobs:
             raise
 
     def remove(self, prefix: str) -> None:
+        key = self.prefix + prefix
+        self.client.delete_object(Bucket=self.bucket, Key=key)
         pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=self.prefix + prefix
+            Bucket=self.bucket, Prefix=f"{key}/"
         )
         for page in pages:
             for found in page.get("Contents", []):

@@ -11,7 +11,6 @@ from tasks.app import app
 from tasks.blobs import document_key, get_blobs
 from tasks.flow import Flow
 from tasks.lease import claimed
-from tasks.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +18,8 @@ log = logging.getLogger(__name__)
 @app.task
 def store_document(flow: Flow) -> None:
     """Stores the chunks, ends the work, and removes what is no longer needed."""
-    with claimed(flow, "store_document") as document, Progress(flow, "store", 0) as progress:
+    with claimed(flow, "store_document") as document:
         stored, unused = _swap(flow)
-        progress.reached(stored)
         for sha256 in unused:
             get_blobs().remove(document_key(document.collection_id, sha256))
         artifacts.remove(flow["tenant_id"], flow["id"])
@@ -40,5 +38,6 @@ def _swap(flow: Flow) -> tuple[int, list[str]]:
         if document is None:
             raise Ignore
         document.pages, document.chunks = flow["pages"], len(chunks)
+        document.stages = document.stages | {"store": [len(chunks), len(chunks)]}
         put_chunks(session, document, ((c.position, c.page, c.text) for c in chunks), vectors)
         return len(chunks), drop_older_versions(session, document)

@@ -7,8 +7,13 @@ class LoadError(Exception):
     """A file that will not become text however often it is tried."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+        # Both to the base: Celery pickles exceptions, and unpickling calls with these.
+        super().__init__(code, message)
         self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 @dataclass(frozen=True, slots=True)

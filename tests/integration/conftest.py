@@ -1,6 +1,7 @@
 """Real services and real workers, one set for all tests, emptied before each."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,14 +39,16 @@ def until(condition: Callable[[], Any], limit_s: float = 30.0) -> Any:
 
 
 @contextmanager
-def program(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+def program(
+    *command: str | Path, end_with: int = signal.SIGTERM, **options: Any
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a group of its own, which is gone afterwards."""
     process = subprocess.Popen([str(word) for word in command], start_new_session=True, **options)
     try:
         yield process
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, end_with)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -53,13 +56,35 @@ def program(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[b
             process.wait()
 
 
-@contextmanager
-def running_valkey() -> Iterator[subprocess.Popen[bytes]]:
-    """The broker, on the port and the data of this run."""
-    log = (LAYOUT.logs / "valkey.log").open("ab")
-    with log, program(VALKEY.binary, "valkey.conf", cwd=LAYOUT.run, stdout=log) as process:
+class Broker:
+    """Valkey, on the port and the data of this run; it can be killed, and comes back."""
+
+    def __init__(self) -> None:
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [str(VALKEY.binary), "valkey.conf"]
+        with (LAYOUT.logs / "valkey.log").open("ab") as log:
+            process = subprocess.Popen(command, cwd=LAYOUT.run, stdout=log, start_new_session=True)
         until(VALKEY.answers)
-        yield process
+        return process
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self) -> None:
+        """As a supervisor would after a crash."""
+        self.kill()
+        self.process = self._start()
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[Broker]:
+    """The broker of all tests."""
+    server = Broker()
+    yield server
+    server.kill()
 
 
 def _as_account() -> dict[str, Any]:
@@ -70,12 +95,13 @@ def _as_account() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def services() -> Iterator[None]:
+def services(valkey_server: Broker) -> Iterator[None]:
     """Postgres with the schema that the migrations make, and Valkey."""
     cluster = postgres.prepare(LAYOUT)
     log = (LAYOUT.logs / "postgres.log").open("ab")
     command = (cluster.home.binaries / "postgres", "-D", cluster.home.data)
-    with log, program(*command, stderr=log, cwd="/", **_as_account()), running_valkey():
+    fast = signal.SIGINT  # does not wait for the pool's connections to go
+    with log, program(*command, end_with=fast, stderr=log, cwd="/", **_as_account()):
         until(cluster.answers)
         cluster.make_roles_and_database()
         upgrade(cluster.admin_url)
@@ -89,6 +115,8 @@ def db(services: None) -> None:
         connection.execute(f"truncate {TABLES} restart identity cascade".encode())
         connection.execute(b"delete from tenants where id <> 1")
     broker.connection().flushall()
+    (LAYOUT.run / "asked").unlink(missing_ok=True)
+    shutil.rmtree(LAYOUT.blobs, ignore_errors=True)
     seed(*ADMIN)
 
 
@@ -155,14 +183,82 @@ def workers(**modules: str) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
             if module:
                 made[queue] = worker(queue, module)
                 stack.callback(_stop, made[queue])
+        if "sweep" in made:
+            stack.enter_context(_beat())
         until(lambda: not set(made) & set(broker.queues_without_worker()), 60)
         yield made
+
+
+@contextmanager
+def _beat() -> Iterator[None]:
+    schedule = LAYOUT.run / "beat-schedule"
+    command = f"-m celery -A tasks.app beat -s {schedule} --pidfile=".split()
+    log = (LAYOUT.logs / "beat.log").open("ab")
+    with log, program(sys.executable, *command, stdout=log, stderr=log, cwd=PROJECT):
+        yield
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+FAKE = "tests.integration.fake_engine"
+
+
+def asked() -> list[str]:
+    """The questions that reached the fake engine, in order."""
+    path = LAYOUT.run / "asked"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def ask(http: FlaskClient, headers: dict[str, str], question: str, **more: Any) -> int:
+    """Asks the public collection with the published client's limits; gives the job's id."""
+    rag = {name: more.pop(name) for name in RAG if name in more}
+    wanted = {"msg": question, "collection_id": "embed-security", "rag": rag} | more
+    reply = http.post("/job", json={"ask": wanted}, headers=headers)
+    assert reply.status_code == 201, reply.json
+    return int(reply.json["id"])
+
+
+RAG = ("match_docs", "max_doc_scores", "min_q_score", "min_a_score")
+
+
+def result(http: FlaskClient, headers: dict[str, str], job: int, limit_s: float = 30.0) -> Any:
+    """How the job ended, as the client sees it."""
+
+    def over() -> Any:
+        reply = http.get(f"/job/result/{job}", headers=headers)
+        return reply.json if reply.status_code == 200 else None
+
+    return until(over, limit_s)
+
+
+def answer(http: FlaskClient, headers: dict[str, str], job: int, limit_s: float = 30.0) -> Any:
+    """The answer to a job that must succeed."""
+    over = result(http, headers, job, limit_s)
+    assert over["status"] == "done", over
+    return http.get(f"/ai/result/{job}", headers=headers).json
+
+
+def upload(http: FlaskClient, headers: dict[str, str], name: str, content: bytes) -> Any:
+    """Sends a document to the public collection and waits until it is over."""
+    path = f"/collections/embed-security/documents?name={name}"
+    sent = http.post(path, data=content, headers=headers).json
+
+    def over() -> Any:
+        seen = http.get(f"/documents/{sent['id']}", headers=headers).json
+        return seen if seen["state"] > 2 else None
+
+    return until(over)
+
+
+@pytest.fixture
+def owner(http: FlaskClient) -> dict[str, str]:
+    """The administrator's headers."""
+    body = {"email": ADMIN[0], "password": ADMIN[1]}
+    return {"Bearer": http.post("/login", json=body).json["token"]}
 
 
 def session_value(statement: str, **values: Any) -> Any:

@@ -36,7 +36,7 @@ class Up:
     def __init__(self, root: Path, port: int) -> None:
         self.layout = Layout(root)
         self.port = port
-        self.kin = Kin(self.layout.fingerprint, str(data_folder(self.layout)))
+        self.kin = Kin.of(self.layout)
         self.lines: list[str] = []
         self.start()
 
@@ -150,10 +150,11 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def test_a_signal_during_the_start_ends_it_without_a_trace(tmp_path: Path) -> None:
     early = Up(tmp_path / "data", free_port())
     try:
-        wait_for(lambda: "postgres" in early.programs(), "postgres")
+        wait_for(lambda: "valkey" in early.programs(), "valkey")
+        programs = psutil.Process(early.process.pid).children(recursive=True)
 
         assert early.stop(signal.SIGINT) == 0
-        assert early.kin.alive() == []
+        assert not [program for program in programs if program.is_running()]
     finally:
         early.discard()
 
@@ -168,8 +169,10 @@ def test_the_ready_line_comes_when_the_stack_is_ready(up: Up) -> None:
 
 def test_what_it_writes_is_for_its_owner_only(up: Up) -> None:
     for path in up.layout.root.rglob("*"):
-        if not path.is_symlink() and not path.is_socket():
-            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+        # Sockets lie in a closed folder; a file may be gone before we look.
+        if path.is_file() or path.is_dir():
+            with suppress(FileNotFoundError):
+                assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
 def test_no_secret_shows_in_the_process_list(up: Up) -> None:
@@ -218,7 +221,7 @@ def test_a_port_in_use_is_said_plainly(up: Up, tmp_path: Path) -> None:
 
     assert second.returncode == 1
     assert second.stderr.startswith(f"redten: port {up.port} is in use")
-    assert Kin(Layout(tmp_path / "other").fingerprint, "").alive() == []
+    assert Kin.of(Layout(tmp_path / "other")).alive() == []
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -238,24 +241,29 @@ def test_everything_comes_back_after_supervisord_is_killed(up: Up) -> None:
     wait_for(up.is_ready, "readiness")
     token = up.log_in()
     up.call("POST", "/collections", {"name": "kept"}, token)
-    before = up.kin.alive()
+    orphans = up.supervisord().children(recursive=True)
 
     up.supervisord().kill()
 
-    psutil.wait_procs(before, timeout=LIMIT_S)
-    assert not [p for p in before if p.is_running()]
+    _, left = psutil.wait_procs(orphans, timeout=LIMIT_S)
+    assert left == []
     wait_for(lambda: set(up.programs()) == set(PROGRAMS) and up.is_ready(), "stack")
 
 
 def test_a_start_after_a_killed_one_finds_its_data(up: Up) -> None:
+    programs = psutil.Process(up.process.pid).children(recursive=True)
     up.stop(signal.SIGKILL)
     up.start()
 
     assert "redten is ready" in up.ready_line()
+    assert not [program for program in programs if program.is_running()]
     collections = up.call("GET", "/collections", token=up.log_in())["collections"]
     assert {c["name"] for c in collections} >= {"kept", "embed-security"}
 
 
 def test_sigterm_leaves_no_process_behind(up: Up) -> None:
+    programs = psutil.Process(up.process.pid).children(recursive=True)
+
     assert up.stop(signal.SIGTERM) == 0
+    assert not [program for program in programs if program.is_running()]
     assert up.kin.alive() == []

@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ def mode(path: Path) -> int:
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     made = Layout(tmp_path / "data")
     made.make()
     return made
@@ -29,12 +31,12 @@ def test_its_folders_are_closed_to_others(layout: Layout) -> None:
     assert {mode(folder) for folder in folders} == {0o700}
 
 
-def test_an_existing_folder_keeps_its_mode(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
+def test_an_existing_folder_keeps_its_mode(layout: Layout) -> None:
+    layout.root.chmod(0o755)
 
-    Layout(tmp_path).make()
+    layout.make()
 
-    assert mode(tmp_path) == 0o755
+    assert mode(layout.root) == 0o755
 
 
 def test_sockets_move_away_from_a_path_too_long_for_them(tmp_path: Path) -> None:

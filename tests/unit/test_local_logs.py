@@ -1,5 +1,7 @@
 """Logs shown as they grow, across rotations."""
 
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -73,3 +75,16 @@ def test_the_end_of_a_log_names_the_file(tmp_path: Path) -> None:
 
     assert first == f"read {log}"
     assert shown == [f"line {n}" for n in range(100 - LAST_LINES, 100)]
+
+
+def test_the_stack_goes_on_when_nobody_reads_its_lines() -> None:
+    code = "import sys; from local.terminal import show; sys.stdin.read(); show('a'); show('b')"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        child.stdout.close()
+        child.stdin.close()
+
+        assert child.wait(timeout=30) == 0

@@ -56,7 +56,7 @@ def restored_signals() -> Iterator[None]:
 def test_only_programs_with_the_mark_are_kin(start: Start) -> None:
     ours, other = start(SLEEP, "mine"), start(SLEEP, "somebody's")
 
-    alive = Kin("mine", "/nowhere").alive()
+    alive = Kin("mine", frozenset()).alive()
 
     assert ours in alive
     assert other not in alive
@@ -65,7 +65,7 @@ def test_only_programs_with_the_mark_are_kin(start: Start) -> None:
 def test_ending_kin_kills_the_deaf_and_spares_others(start: Start) -> None:
     deaf, other = start(DEAF, "mine"), start(SLEEP, "somebody's")
 
-    Kin("mine", "/nowhere").end(grace_s=0.2)
+    Kin("mine", frozenset()).end(grace_s=0.2)
 
     assert not psutil.pid_exists(deaf.pid) or deaf.status() == psutil.STATUS_ZOMBIE
     assert other.is_running()
@@ -73,7 +73,7 @@ def test_ending_kin_kills_the_deaf_and_spares_others(start: Start) -> None:
 
 def test_a_child_is_no_orphan_of_the_supervisord_it_is(start: Start) -> None:
     child = start(SLEEP, "mine")
-    kin = Kin("mine", "/nowhere")
+    kin = Kin("mine", frozenset())
 
     assert child in kin.orphans(supervisord=0)
     assert child not in kin.orphans(supervisord=child.pid)

@@ -1,5 +1,6 @@
 """What supervisord is told to run, and how workers are run elsewhere."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from local.workers import POOLS, worker_command
 @pytest.fixture
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServerOptions:
     """supervisord's own reading of the configuration of a data directory with an odd name."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     layout = Layout(tmp_path / "50% ; # 'odd'")
     layout.make()
     home = Home(Path("/opt/pg 100%/bin"), layout.postgres, layout.sockets, None)

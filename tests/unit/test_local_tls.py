@@ -1,6 +1,7 @@
 """The private authority and what it signs, judged by OpenSSL at its strictest."""
 
 import ssl
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from local.layout import Layout
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     made = Layout(tmp_path / "data")
     made.make()
     return made

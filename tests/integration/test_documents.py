@@ -1,0 +1,146 @@
+"""A document's way in: whole or absent, once, and never two versions at a time."""
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.collection import find_collection
+from models.document import Document, drop_older_versions, nearest, put_chunks
+from models.session import session_scope
+from tests.conftest import LAYOUT
+from tests.integration.conftest import kill, session_value, until, upload, workers
+
+PATH = "/collections/embed-security/documents?name="
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alive(services: None) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """The workers of this module; a test that kills one puts another in its place."""
+    with workers(inference="", pipeline="") as made:
+        yield made
+
+
+def texts() -> list[str]:
+    found = session_value("select json_agg(text order by document_id, position)::text from chunks")
+    return json.loads(found) if found else []
+
+
+def files(folder: str) -> list[Path]:
+    return [path for path in (LAYOUT.blobs / folder).rglob("*") if path.is_file()]
+
+
+def test_a_text_becomes_searchable_chunks_with_progress_for_every_stage(http, owner):
+    document = upload(http, owner, "folder/a.md", b"# One\n\nfirst\n\n# Two\n\nsecond")
+    assert (document["status"], document["pages"], document["chunks"]) == ("done", 2, 2)
+    stages = {"load": [2, 2], "chunk": [2, 2], "embed": [2, 2], "store": [2, 2]}
+    assert document["stages"] == stages
+    assert ["second" in text for text in texts()] == [False, True]
+    assert session_value("select min(vector_dims(embedding)) from chunks") == 384
+    until(lambda: files("work") == [])
+
+
+def test_a_changed_file_replaces_its_older_version_and_its_blob(http, owner):
+    upload(http, owner, "a.md", b"the old text")
+    upload(http, owner, "b.md", b"another document")
+    upload(http, owner, "a.md", b"the new text")
+    assert sorted(texts()) == ["another document", "the new text"]
+    listed = http.get("/collections/embed-security/documents", headers=owner).json["documents"]
+    assert [one["name"] for one in listed] == ["a.md", "b.md"]
+    until(lambda: len(files("documents")) == 2)
+
+
+def test_a_reader_sees_the_older_version_until_the_newer_one_is_whole(http, owner, admin):
+    upload(http, owner, "a.md", b"the old text")
+    old = session_value("select id from documents")
+    query = np.zeros(384, np.float32)
+
+    def read() -> list[str]:
+        with session_scope(1) as session:
+            collection = find_collection(session, admin, "embed-security")
+            return [hit.text for hit in nearest(session, collection.id, query, 10)]
+
+    with session_scope(1) as session:
+        held = session.get_one(Document, old)
+        newer = Document(
+            tenant_id=1,
+            collection_id=held.collection_id,
+            name="a.md",
+            content_sha256="f" * 64,
+            size_in_bytes=1,
+            step="store_document",
+        )
+        session.add(newer)
+        session.flush()
+        put_chunks(session, newer, [(0, 1, "the new text")], np.ones((1, 384), np.float32))
+        drop_older_versions(session, newer)
+        assert read() == ["the old text"]
+    assert read() == ["the new text"]
+
+
+def test_a_document_that_cannot_be_read_fails_with_its_reason(http, owner):
+    for name, content, code in (
+        ("broken.pdf", b"%PDF-1.7 and then nothing", "broken_document"),
+        ("blob.bin", bytes(range(256)) * 20, "binary_document"),
+        ("blank.txt", b" \n \n ", "empty_document"),
+    ):
+        document = upload(http, owner, name, content)
+        assert (document["status"], document["code"]) == ("failed", code), name
+        assert len(document["msg"]) > 10
+    assert texts() == []
+    assert files("work") == []
+
+
+def test_a_failed_document_may_be_sent_again_and_is_listed_once(http, owner):
+    first = upload(http, owner, "a.pdf", b"%PDF-1.7 and then nothing")
+    again = upload(http, owner, "a.pdf", b"%PDF-1.7 and then nothing")
+    assert again["id"] != first["id"]
+    listed = http.get("/collections/embed-security/documents", headers=owner).json["documents"]
+    assert [one["id"] for one in listed] == [again["id"]]
+
+
+def test_a_removed_document_leaves_nothing(http, owner):
+    document = upload(http, owner, "a.md", b"some text")
+    path = f"/collections/embed-security/documents/{document['id']}"
+    assert http.delete(path, headers=owner).status_code == 200
+    assert texts() == []
+    assert files("documents") == []
+    assert http.delete(path, headers=owner).status_code == 404
+
+
+def test_many_at_once_are_taken_once(http, owner):
+    replies = []
+
+    def send() -> None:
+        client = http.application.test_client()
+        reply = client.post(PATH + "same.md", data=b"the same text", headers=owner)
+        replies.append((reply.status_code, reply.json["id"]))
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(status for status, _ in replies) == [200] * 7 + [202]
+    assert len({id for _, id in replies}) == 1
+    until(lambda: session_value("select state from documents") == 3)
+    assert texts() == ["the same text"]
+
+
+def test_a_document_is_whole_after_its_worker_was_killed(http, owner, alive):
+    text = "\n\n".join(f"Paragraph {number} " + "word " * 150 for number in range(300))
+    sent = http.post(PATH + "long.md", data=text.encode(), headers=owner).json
+    until(lambda: session_value("select stages->'embed'->>0 from documents") is not None)
+    kill(alive["ingest"])
+    with workers(inference="", pipeline="", sweep=""):
+        path = f"/documents/{sent['id']}"
+        until(lambda: http.get(path, headers=owner).json["state"] == 3, 90)
+    assert session_value("select count(*) from chunks") == session_value(
+        "select chunks from documents"
+    )
+    assert session_value("select count(*) - count(distinct position) from chunks") == 0
+    assert session_value("select losses from documents") == 1

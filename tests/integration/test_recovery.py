@@ -1,0 +1,176 @@
+"""What is killed, lost or late: an accepted question still ends with exactly one result."""
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from models.work import State
+from tasks import broker, chains
+from tests.integration.conftest import (
+    FAKE,
+    answer,
+    ask,
+    asked,
+    kill,
+    result,
+    session_value,
+    until,
+    worker,
+    workers,
+)
+
+
+def running(job: int, step: str) -> bool:
+    where = f"select count(*) from jobs where id = {job} and step = '{step}' and state = "
+    return session_value(f"{where} {State.RUNNING:d}") == 1
+
+
+def answers_of(job: int) -> int:
+    return session_value(f"select count(*) from answers where job_id = {job}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def light_steps(services: None) -> Iterator[None]:
+    """Everything but the inference worker, which each test treats in its own way."""
+    with workers(inference="", ingest=""):
+        yield
+
+
+@contextmanager
+def answering() -> Iterator[subprocess.Popen[bytes]]:
+    """An inference worker."""
+    with workers(pipeline="", ingest="", sweep="", inference=FAKE) as made:
+        yield made["inference"]
+
+
+def test_waiting_ones_turn_in_a_long_queue_costs_nothing(http, headers):
+    with answering():
+        jobs = [ask(http, headers, f"slow question {number}") for number in range(200)]
+        for job in jobs:
+            assert result(http, headers, job, 90)["status"] == "done"
+
+    assert session_value("select max(attempt) from jobs") == 1
+    assert session_value("select sum(losses) from jobs") == 0
+    assert sorted(asked()) == sorted(f"slow question {number}" for number in range(200))
+    assert session_value("select count(distinct job_id) from answers") == 200
+    assert session_value("select count(*) from answers") == 200
+
+
+def test_a_question_survives_the_worker_that_was_answering_it(http, headers):
+    with answering() as process:
+        job = ask(http, headers, "slower question")
+        until(lambda: running(job, "generate_answer"))
+        kill(process)
+    with answering():
+        answer(http, headers, job, 60)
+    assert answers_of(job) == 1
+    assert session_value(f"select losses from jobs where id = {job}") == 1
+    assert len(asked()) == 2
+
+
+def test_an_answer_that_takes_longer_than_a_lease_is_not_lost(http, headers):
+    with answering():
+        job = ask(http, headers, "slowest question")
+        answer(http, headers, job, 60)
+    assert session_value(f"select attempt from jobs where id = {job}") == 1
+    assert len(asked()) == 1
+
+
+def test_a_question_that_kills_its_worker_is_given_up_and_the_others_are_answered(http, headers):
+    with answering() as process:
+        deadly = ask(http, headers, "a deadly question")
+        others = [ask(http, headers, f"question {number}") for number in range(5)]
+        with _Reviver(process):
+            over = result(http, headers, deadly, 90)
+            for job in others:
+                answer(http, headers, job, 60)
+    assert (over["state"], over["code"]) == (4, "lost")
+    assert "generate_answer" in over["msg"]
+    assert asked().count("a deadly question") == 3
+    assert session_value(f"select losses from jobs where id = {deadly}") == 3
+    assert http.get(f"/ai/result/{deadly}", headers=headers).status_code == 404
+
+
+class _Reviver:
+    """Starts the worker again whenever it has died, as a supervisor does."""
+
+    def __init__(self, process) -> None:
+        self.process, self.over = process, threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def watch(self) -> None:
+        while not self.over.wait(0.1):
+            if self.process.poll() is not None:
+                self.process = worker("inference", FAKE)
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join()
+        kill(self.process)
+
+
+def test_a_stale_attempt_neither_answers_nor_fails_a_newer_one(http, headers):
+    with answering():
+        job = ask(http, headers, "slower question")
+        until(lambda: running(job, "generate_answer"))
+        session_value(
+            "update jobs set attempt = 2, state = 1, step = 'start_job', since = now()"
+            f" where id = {job} returning id"
+        )
+        until(lambda: len(asked()) == 1)
+        chains.send("job", 1, job, 2)
+        answer(http, headers, job, 30)
+    assert answers_of(job) == 1
+    assert session_value(f"select data->>'attempt' from answers where job_id = {job}") == "2"
+
+
+@pytest.mark.parametrize("loss", ["restart", "flush"])
+def test_questions_survive_the_broker_and_its_data(http, headers, valkey_server, loss):
+    with answering():
+        first = ask(http, headers, "slower question")
+        until(lambda: running(first, "generate_answer"))
+        second = ask(http, headers, "another question")
+        until(lambda: broker.connection().llen("inference") == 1)
+        valkey_server.restart() if loss == "restart" else broker.connection().flushall()
+        for job in (first, second):
+            answer(http, headers, job, 60)
+            assert answers_of(job) == 1
+
+
+@contextmanager
+def tarpit() -> Iterator[int]:
+    """A port that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_broker_that_accepts_and_never_answers_holds_up_nobody(http, headers, monkeypatch):
+    with tarpit() as port:
+        monkeypatch.setattr(chains.app.conf, "broker_url", f"redis://127.0.0.1:{port}/0")
+        chains._senders.cache_clear()
+        began = time.monotonic()
+        jobs = [ask(http, headers, f"question {number}") for number in range(3)]
+        assert time.monotonic() - began < 3 * 1.0  # what the issue of a hanging broker is about
+    monkeypatch.undo()
+    chains._senders.cache_clear()
+    assert session_value("select count(*) from jobs where state in (1, 2)") == 3
+
+    with answering():
+        for job in jobs:
+            answer(http, headers, job, 60)
+            assert answers_of(job) == 1
+
+
+@pytest.fixture(autouse=True)
+def send_at_once() -> Iterator[None]:
+    """Forgets that an earlier test's broker did not answer."""
+    yield
+    chains._leave_until = 0.0
