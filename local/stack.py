@@ -28,7 +28,8 @@ FLOWER, FLOWER_PORT = "flower", 5555
 STORES_LIMIT_S = 300.0
 READY_LIMIT_S = 120.0
 TEND_EVERY_S = 1.0
-GRACE_S, HURRIED_GRACE_S = 10.0, 0.5
+# For what has lost its supervisor: the lease repeats what is not done by then.
+GRACE_S, HURRIED_GRACE_S = 3.0, 0.5
 # Group after group at their slowest: the door and the workers 15 s each, the stores 60 s.
 STOP_LIMIT_S = 100.0
 # What /readyz calls the two stores; a worker it calls "worker for QUEUE".

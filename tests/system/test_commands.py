@@ -10,6 +10,8 @@ from tests.system.jobs import PUBLIC
 from tests.system.people import Person
 from tests.system.stack import free_port
 
+pytestmark = pytest.mark.usefixtures("examples")
+
 QUESTION = "How high is the tower of Gull Rock?"
 # What is asked matters here, not how well it is answered.
 BRIEF = ("--max-tokens", "4", "--match-docs", "1")
@@ -24,7 +26,6 @@ def failed(ended: Ended) -> str:
     return line
 
 
-@pytest.mark.usefixtures("examples")
 def test_ask_prints_answer_score_and_place(newcomer: Person) -> None:
     ended = redten(newcomer, "ask", QUESTION)
 
@@ -34,7 +35,6 @@ def test_ask_prints_answer_score_and_place(newcomer: Person) -> None:
     assert "lighthouse-handbook.pdf, page 2" in facts
 
 
-@pytest.mark.usefixtures("examples")
 def test_a_question_comes_from_a_file_or_from_standard_input(
     person: Person, tmp_path: Path
 ) -> None:
@@ -50,7 +50,6 @@ def test_a_question_comes_from_a_file_or_from_standard_input(
     assert [one["question"] for one in asked] == [QUESTION] * 3
 
 
-@pytest.mark.usefixtures("examples")
 def test_an_answer_is_fetched_reviewed_and_found_later(person: Person) -> None:
     job = redten_json(person, "ask", QUESTION, "--no-wait", *BRIEF)
     job_id = str(job["id"])
@@ -71,7 +70,6 @@ def test_a_review_must_lie_between_0_and_100(person: Person) -> None:
     assert "0<=x<=100" in ended.stderr
 
 
-@pytest.mark.usefixtures("examples")
 def test_an_answer_without_documents_says_so(person: Person) -> None:
     ended = redten(person, "ask", "--no-collection", QUESTION, *BRIEF)
 
@@ -151,7 +149,6 @@ def test_a_wrong_password_is_explained(person: Person) -> None:
     assert "invalid password" in failed(redten(forgetful, "collections"))
 
 
-@pytest.mark.usefixtures("examples")
 def test_a_session_remembers_its_earlier_turns(person: Person) -> None:
     first = redten_json(person, "ask", QUESTION, *BRIEF)
     told = ["--session", first["session_id"], "--tags", "towers"]

@@ -11,6 +11,8 @@ from tests.system.commands import Published, redten_json
 from tests.system.jobs import FAILED, PUBLIC, answered, outcome, result
 from tests.system.people import Person
 
+pytestmark = pytest.mark.usefixtures("examples")
+
 QUESTION = "How high is the tower of Gull Rock?"
 # The client ends by itself: it looks every two seconds, and once more for the result.
 FAILURE_S = 10.0
@@ -26,7 +28,6 @@ def job_id_in(said: str) -> int:
     return int(re.findall(r"job_id:? (\d+)", said)[0])
 
 
-@pytest.mark.usefixtures("examples")
 def test_the_first_use_makes_an_account_and_brings_the_answer(
     published: Published, newcomer: Person
 ) -> None:
@@ -39,7 +40,6 @@ def test_the_first_use_makes_an_account_and_brings_the_answer(
     assert (record["match_source"], record["match_page"]) == ("lighthouse-handbook.pdf", 2)
 
 
-@pytest.mark.usefixtures("examples")
 def test_without_waiting_it_names_a_job_that_is_answered_later(
     published: Published, person: Person
 ) -> None:
@@ -49,7 +49,6 @@ def test_without_waiting_it_names_a_job_that_is_answered_later(
     assert "31" in answered(person.door, job_id_in(said))["answer"]
 
 
-@pytest.mark.usefixtures("examples")
 def test_a_question_can_come_from_a_file(
     published: Published, person: Person, tmp_path: Path
 ) -> None:
@@ -114,8 +113,8 @@ def test_every_question_about_the_samples_finds_fact_file_and_page(
         if not bears_out(asked["answer"], example):
             wrong[example["question"]] = asked["answer"]
 
-    assert wrong == {}
     assert len(examples) >= 3
+    assert wrong == {}
 
 
 def bears_out(answer: dict[str, Any], example: dict[str, Any]) -> bool:
@@ -124,7 +123,6 @@ def bears_out(answer: dict[str, Any], example: dict[str, Any]) -> bool:
     return facts and place == (example["source"], example["page"])
 
 
-@pytest.mark.usefixtures("examples")
 def test_a_repeated_question_gets_the_same_answer(published: Published, person: Person) -> None:
     first = published.evaluate(person, ASK, QUESTION, PUBLIC)
     second = published.evaluate(person, ASK, QUESTION, PUBLIC)
@@ -135,8 +133,9 @@ def test_a_repeated_question_gets_the_same_answer(published: Published, person: 
         assert first["answer"][name] == second["answer"][name]
 
 
-@pytest.mark.usefixtures("examples")
-def test_a_session_is_made_by_the_server(published: Published, person: Person) -> None:
+def test_the_result_names_its_session_and_the_model_that_really_answered(
+    published: Published, person: Person
+) -> None:
     said = published.script(person, "ask-llm.py", "-n", "-q", QUESTION)
 
     record = answered(person.door, job_id_in(said))
@@ -147,11 +146,11 @@ def test_a_session_is_made_by_the_server(published: Published, person: Person) -
 
 def test_later_calls_use_the_cached_credentials(published: Published, newcomer: Person) -> None:
     said = published.script(newcomer, "ask-llm.py", "-n", "-q", QUESTION)
+    outcome(newcomer.logged_in().door, job_id_in(said))
     cached = Path(newcomer.environment["HOME"], ".redten", "creds.json")
     assert json.loads(cached.read_text())["email"] == newcomer.email
 
-    outcome(newcomer.logged_in().door, job_id_in(said))
-
+    # An empty variable counts as none: the call does not say who asks.
     nobody = newcomer.exporting(AI_EMAIL="", AI_PASSWORD="", LOG="debug")
     shown = published.script(nobody, "get-ai-result.py", "-i", str(job_id_in(said)))
 

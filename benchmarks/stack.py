@@ -1,0 +1,90 @@
+"""A `redten up` of the benchmark's own, and requests to it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from local.credentials import password, read_exports
+from local.layout import Layout
+from local.postgres import Postgres
+from local.postgres_home import choose, data_folder
+from local.processes import Kin
+
+
+class Stack:
+    """Started with `start`, which gives the seconds until it was ready; stopped with `stop`."""
+
+    def __init__(self, root: Path) -> None:
+        self.layout = Layout(root)
+        self.port = _free_port()
+        self.address = f"https://localhost:{self.port}"
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> float:
+        """Waits for the ready line."""
+        where = ["--data-dir", str(self.layout.root), "--port", str(self.port), "--quiet"]
+        began = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cli", "up", *where], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        seconds = time.monotonic() - began
+        if "ready" not in line:
+            raise SystemExit(f"the stack did not start: {line}")
+        return seconds
+
+    def stop(self) -> None:
+        """Ends it and waits."""
+        if self.process:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait()
+
+    def forget(self) -> None:
+        """Stops it and takes its data away; as root, Postgres' lie outside the data directory."""
+        self.stop()
+        shutil.rmtree(self.layout.root, ignore_errors=True)
+        shutil.rmtree(data_folder(self.layout).parent, ignore_errors=True)
+
+    def database_url(self) -> str:
+        """Its Postgres, as the plain role."""
+        passwords = [password(self.layout, f"postgres-{role}") for role in ("superuser", "login")]
+        return Postgres(choose(self.layout), *passwords).url
+
+    def session(self) -> requests.Session:
+        """Signed in as the administrator."""
+        admin = read_exports(self.layout.admin_env)
+        session = requests.Session()
+        session.verify = str(self.layout.ca)
+        body = {"email": admin["AI_EMAIL"], "password": admin["AI_PASSWORD"]}
+        reply = session.post(f"{self.address}/login", json=body, timeout=10)
+        session.headers["Bearer"] = reply.json()["token"]
+        return session
+
+    def pause(self, program: str, number: int) -> None:
+        """SIGSTOP or SIGCONT to the worker of a queue."""
+        kin = Kin(self.layout.fingerprint, str(data_folder(self.layout)))
+        for process in kin.alive():
+            if f"{program}@" in " ".join(process.cmdline()):
+                os.kill(process.pid, number)
+
+
+def wait_for(session: requests.Session, url: str, over: Any) -> Any:
+    """Polls until `over(reply)`; gives the reply's JSON."""
+    while not over(reply := session.get(url, timeout=10)):
+        time.sleep(0.01)
+    return reply.json()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
