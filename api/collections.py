@@ -107,14 +107,21 @@ def upload_document(ref: str, query_data: UploadIn) -> Response | tuple[dict[str
 
 
 def _receive(file: Any) -> tuple[str, int]:
-    """The body into the file, piece by piece; gives its SHA-256 and size in bytes."""
-    request.max_content_length = settings.max_upload_bytes
-    sha256, size = hashlib.sha256(), 0
+    """The body into the file, piece by piece; gives its SHA-256 and size in bytes.
+
+    One that is too large is read to its end all the same: a client that is still sending would
+    see a broken connection instead of the refusal.
+    """
+    request.max_content_length = None
+    sha256, size, most = hashlib.sha256(), 0, settings.max_upload_bytes
     while piece := request.stream.read(PIECE_BYTES):
-        sha256.update(piece)
         size += len(piece)
-        file.write(piece)
+        if size <= most:
+            sha256.update(piece)
+            file.write(piece)
     file.flush()
+    if size > most:
+        raise RedtenError("too_large", f"the document has {size} bytes; at most {most} are taken")
     if not size:
         raise RedtenError("empty_document", "the document is empty: send the file as the body")
     return sha256.hexdigest(), size

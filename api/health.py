@@ -48,7 +48,7 @@ def _workers() -> list[str]:
 @blueprint.get("/")
 def front() -> WerkzeugResponse:
     """Whoever opens the address in a browser sees what the API can do."""
-    return redirect("docs")
+    return redirect("/docs")
 
 
 @blueprint.post("/")

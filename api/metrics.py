@@ -9,6 +9,7 @@ from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     generate_latest,
     multiprocess,
@@ -20,10 +21,12 @@ SECONDS = Histogram(
     "http_request_duration_seconds", "Seconds until the reply was ready.", ["resource", "method"]
 )
 REQUESTS = Counter("http_requests_total", "Requests.", ["resource", "method"])
-BY_STATUS = Counter(
+# Not a Counter, whose name would get another `_total` at its end.
+BY_STATUS = Gauge(
     "http_requests_total_by_status_code",
     "Requests by status.",
     ["resource", "method", "status_code"],
+    multiprocess_mode="sum",
 )
 # The published service's names; the others are named after their blueprint and HTTP method.
 NAMES = {

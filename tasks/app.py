@@ -1,6 +1,11 @@
 """The Celery application; the steps are imported by workers, not by who sends."""
 
+import logging
+
 from celery import Celery
+
+# Its lines of success quote all that travels; questions and documents do not belong into logs.
+logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
 
 app = Celery("redten")
 app.config_from_object("celeryconfig")

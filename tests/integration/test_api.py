@@ -323,7 +323,7 @@ def test_the_api_describes_itself_from_its_schemas(http):
 def test_metrics_count_requests_by_what_they_were(http, headers):
     log_in(http, password="wrong")
     text = http.get("/metrics").text
-    counted = 'http_requests_total_by_status_code_total{method="login",resource="auth",'
+    counted = 'http_requests_total_by_status_code{method="login",resource="auth",'
     assert counted + 'status_code="http_400"}' in text
     assert "http_request_duration_seconds_sum" in text
 
