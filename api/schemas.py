@@ -189,4 +189,9 @@ class SearchIn(In):
 class UploadIn(In):
     """What the document is called; a path below the folder that it came from."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=512)]
+    name: Annotated[
+        str,
+        StringConstraints(
+            strip_whitespace=True, min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$"
+        ),
+    ]

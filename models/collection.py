@@ -97,6 +97,7 @@ def find_collection(session: Session, caller: Caller, ref: str) -> Collection:
 
     Raises RedtenError `collection_not_found`, the same for one that exists but is not theirs.
     """
+    ref = ref.replace("\0", "\ufffd")  # a path may hold what no text in Postgres can
     named = Collection.name == ref
     if ref.isascii() and ref.isdigit() and int(ref) <= LARGEST_ID:
         named = or_(named, Collection.id == int(ref))

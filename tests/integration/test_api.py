@@ -173,6 +173,26 @@ def test_a_body_that_cannot_be_kept_is_refused(http, headers, body):
     assert reply.json["message"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/collections/a%00b/documents",
+        "/collections/%ff/documents",
+        "/collections/99999999999999999999/documents",
+        "/documents/2147483648",
+        "/job/0",
+    ],
+)
+def test_a_path_that_names_nothing_is_not_found(http, headers, path):
+    assert http.get(path, headers=headers).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["", "a%00b", "a%0ab", "x" * 513])
+def test_a_document_needs_a_name_that_can_be_shown(http, name):
+    path = f"/collections/embed-security/documents?name={name}"
+    assert http.post(path, data=b"x", headers=owner(http)).status_code == 400
+
+
 def test_a_stranger_gets_the_404_of_a_thing_that_does_not_exist(http, headers):
     job = send(http, "POST", "/job", QUESTION, headers).json["id"]
     answer = send(http, "POST", "/ai/result", {"answer": "mine", "job_id": job}, headers).json["id"]

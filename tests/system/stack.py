@@ -55,9 +55,9 @@ class Stack:
 
     def kill(self, name: str) -> None:
         """SIGKILL to one of the programs; returns when another has taken its place."""
-        [killed] = self._programs(name)
-        killed.kill()
-        eventually(lambda: set(self._programs(name)) - {killed}, f"new {name}")
+        before = self._programs(name)
+        before[0].kill()
+        eventually(lambda: set(self._programs(name)) - set(before), f"new {name}")
 
     def postgres_data(self) -> Path:
         """Where its database lies; for root that is not below the data directory."""
