@@ -22,9 +22,8 @@ def _queues(worker: Any) -> list[str]:
 
 @worker_process_init.connect
 def start_child(**_: Any) -> None:
-    """A forked child shares no connection with its parent, and loads weights for itself."""
+    """A forked child shares no connection with its parent; it loads weights when it needs them."""
     engine().dispose(close=False)
-    get_embedder()
 
 
 @worker_ready.connect
