@@ -21,12 +21,14 @@ def sweep_lost_work() -> None:
     """
     epoch, empty = broker.epoch(), broker.queues_empty_for(settings.stale_after_s)
     with session_scope() as session:
-        broker_lost = known_epoch(session) != epoch
+        known = known_epoch(session)
+        # The first sweep of all has nothing to compare with: no broker was lost before it.
+        broker_lost = known not in (None, epoch)
         overdue = overdue_work(session, 0.0 if broker_lost else settings.stale_after_s)
     for work in overdue:
         if work.lost or broker_lost or _queue(work.step) in empty:
             _recover(work)
-    if broker_lost:
+    if known != epoch:
         with session_scope() as session:
             know_epoch(session, epoch)
 
