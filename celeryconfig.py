@@ -5,7 +5,12 @@ from settings import settings
 broker_url = settings.redis_url.get_secret_value() if settings.redis_url else None
 broker_connection_retry_on_startup = True
 # Longer than any task: the lease in Postgres recovers lost work; a redelivery never has to.
-broker_transport_options = {"visibility_timeout": 12 * 3600}
+# A worker that publishes its next step into a broker that has gone silent must not wait for ever.
+broker_transport_options = {
+    "visibility_timeout": 12 * 3600,
+    "socket_timeout": 30.0,
+    "socket_keepalive": True,
+}
 
 # The state of work lives in Postgres; Redis' result backend leaks subscriptions under load.
 result_backend = None
@@ -35,10 +40,19 @@ task_routes = {
     "tasks.store.*": {"queue": "ingest"},
     "tasks.sweep.*": {"queue": "sweep"},
 }
+# A file that makes a parser spin is a loss like any other; prefork kills the child.
+LOAD_LIMIT_S, EMBED_LIMIT_S = 600.0, 4 * 3600.0
+task_annotations = {
+    "tasks.load.load_document": {"time_limit": LOAD_LIMIT_S},
+    "tasks.chunk.chunk_document": {"time_limit": LOAD_LIMIT_S},
+    "tasks.embed.embed_document": {"time_limit": EMBED_LIMIT_S},
+    "tasks.store.store_document": {"time_limit": EMBED_LIMIT_S},
+}
 beat_schedule = {
     "sweep": {
         "task": "tasks.sweep.sweep_lost_work",
         "schedule": settings.sweep_every_s,
-        "options": {"expires": settings.sweep_every_s},
+        # Long enough for clocks that differ; a sweep too many does no harm.
+        "options": {"expires": 60.0},
     }
 }

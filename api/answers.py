@@ -9,22 +9,22 @@ from flask import request
 from sqlalchemy.orm import Session
 
 from api.auth import caller, signed_in
-from api.replies import AnswerOut, SearchOut
+from api.replies import AnswerOut, ReviewsOut, SearchOut
 from api.schemas import AnswerIn, ReviewIn, SearchIn
 from models.answer import (
     REMOTE,
-    WRITABLE,
     Answer,
     add_answer,
     answer_of_job,
     answers_of_job,
     delivered,
     lock_answer,
+    writable,
 )
 from models.collection import find_collection
 from models.errors import RedtenError
 from models.job import find_job
-from models.review import Review, add_review, newest_reviews
+from models.review import Review, add_review, newest_reviews, reviews_of
 from models.session import session_scope
 from tasks import chains
 
@@ -58,6 +58,16 @@ def get_result(job_id: int) -> dict[str, Any]:
     """Fetch the newest result of a job, by the id of the job."""
     with session_scope(caller().tenant_id) as session:
         return _shown(session, [answer_of_job(session, caller(), job_id)])[0]
+
+
+@blueprint.get("/ai/result/<number:job_id>/reviews")
+@blueprint.output(ReviewsOut)
+@signed_in(blueprint)
+def get_reviews(job_id: int) -> dict[str, Any]:
+    """List every review of a job's newest result, newest first."""
+    with session_scope(caller().tenant_id) as session:
+        answer = answer_of_job(session, caller(), job_id)
+        return {"reviews": reviews_of(session, answer.id)}
 
 
 @blueprint.post("/ai/result/search")
@@ -131,7 +141,7 @@ def review_result(json_data: ReviewIn) -> dict[str, Any]:
     """
     with session_scope(caller().tenant_id) as session:
         answer = lock_answer(session, caller(), json_data.id)
-        for name in WRITABLE:
+        for name in writable(answer):
             value = getattr(json_data, name)
             if value is not None and value != getattr(answer, name):
                 setattr(answer, name, value)

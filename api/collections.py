@@ -1,6 +1,7 @@
 """Collections and the documents in them."""
 
 import hashlib
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +13,6 @@ from api.auth import caller, signed_in
 from api.replies import CollectionOut, CollectionsOut, DocumentOut, DocumentsOut, GoneOut
 from api.schemas import CollectionIn, UploadIn
 from models.collection import (
-    Collection,
     Shelf,
     add_collection,
     collections,
@@ -30,7 +30,7 @@ from models.errors import RedtenError
 from models.session import session_scope
 from settings import settings
 from tasks import chains
-from tasks.blobs import document_key, get_blobs
+from tasks.blobs import get_blobs, new_document_key, work_key
 
 blueprint = APIBlueprint("collections", __name__, tag="Collections")
 
@@ -38,9 +38,10 @@ PIECE_BYTES = 1 << 20
 
 
 def _shelf(shelf: Shelf) -> dict[str, Any]:
-    names = CollectionOut.model_fields.keys() - {"mine", "documents", "chunks"}
+    names = CollectionOut.model_fields.keys() - {"mine", "writable", "documents", "chunks"}
     return {name: getattr(shelf.collection, name) for name in names} | {
         "mine": shelf.collection.owner_id == caller().user_id,
+        "writable": shelf.collection.written_by(caller()),
         "documents": shelf.documents,
         "chunks": shelf.chunks,
     }
@@ -98,38 +99,54 @@ def upload_document(ref: str, query_data: UploadIn) -> Response | tuple[dict[str
         collection = writable_collection(session, caller(), ref)
     with tempfile.NamedTemporaryFile(prefix="redten-") as file:
         sha256, size = _receive(cast(Any, file))
+        wanted = Document(
+            tenant_id=collection.tenant_id,
+            collection_id=collection.id,
+            name=query_data.name,
+            content_sha256=sha256,
+            size_in_bytes=size,
+            blob=new_document_key(collection.id),
+            step=Document.FIRST_STEP,
+        )
         # Before its row: whoever sees the row finds the file.
-        get_blobs().put(document_key(collection.id, sha256), Path(file.name))
-    document, new = _enter(collection, query_data.name, sha256, size)
-    if new:
+        get_blobs().put(wanted.blob, Path(file.name))
+    with session_scope(caller().tenant_id) as session:
+        document, unused = add_document(session, wanted)
+    for blob in unused:
+        get_blobs().remove(blob)
+    if document is wanted:
         chains.send("document", document.tenant_id, document.id, document.attempt)
-    return _document(document, collection.name, unchanged=not new), 202 if new else 200
+        return _document(document, collection.name), 202
+    return _document(document, collection.name, unchanged=True), 200
 
 
 def _receive(file: Any) -> tuple[str, int]:
     """The body into the file, piece by piece; gives its SHA-256 and size in bytes.
 
-    One that is too large is read to its end all the same: a client that is still sending would
-    see a broken connection instead of the refusal.
+    One that is too large is read on for a while: a client that is still sending would see a broken
+    connection instead of the refusal.
     """
-    request.max_content_length = None
-    sha256, size, most = hashlib.sha256(), 0, settings.max_upload_bytes
-    while piece := request.stream.read(PIECE_BYTES):
+    most = settings.max_upload_bytes
+    request.max_content_length = sys.maxsize  # the limit of JSON bodies does not hold here
+    sha256, size = hashlib.sha256(), 0
+    while size <= 2 * most and (piece := request.stream.read(PIECE_BYTES)):
         size += len(piece)
         if size <= most:
             sha256.update(piece)
             file.write(piece)
     file.flush()
-    if size > most:
-        raise RedtenError("too_large", f"the document has {size} bytes; at most {most} are taken")
-    if not size:
-        raise RedtenError("empty_document", "the document is empty: send the file as the body")
+    _check_size(size, most)
     return sha256.hexdigest(), size
 
 
-def _enter(collection: Collection, name: str, sha256: str, size: int) -> tuple[Document, bool]:
-    with session_scope(caller().tenant_id) as session:
-        return add_document(session, collection.tenant_id, collection.id, name, sha256, size)
+def _check_size(size: int, most: int) -> None:
+    announced = request.content_length
+    if size > most:
+        raise RedtenError("too_large", f"the document is larger than {most} bytes")
+    if announced is not None and announced != size:
+        raise RedtenError("incomplete_document", f"{size} of {announced} bytes came: send it again")
+    if not size:
+        raise RedtenError("empty_document", "the document is empty: send the file as the body")
 
 
 @blueprint.delete("/collections/<ref>/documents/<number:id>")
@@ -139,9 +156,9 @@ def delete_document(ref: str, id: int) -> dict[str, Any]:
     """Remove a document and everything that was made of it."""
     with session_scope(caller().tenant_id) as session:
         collection = writable_collection(session, caller(), ref)
-        unused = remove_document(session, collection.id, id)
-    for sha256 in unused:
-        get_blobs().remove(document_key(collection.id, sha256))
+        blob = remove_document(session, collection.id, id)
+    for key in (blob, work_key(collection.tenant_id, id)):
+        get_blobs().remove(key)
     return {"id": id}
 
 

@@ -19,7 +19,7 @@ from tasks import chains
 blueprint = APIBlueprint("jobs", __name__, tag="Jobs")
 
 ASK = 1
-SHOWN = JobResultOut.model_fields.keys() - {"job_id", "data"}
+SHOWN = JobResultOut.model_fields.keys() - {"job_id"}
 
 
 @blueprint.post("/job")
@@ -57,6 +57,7 @@ def _add(session: Session, wanted: JobIn, ask: AskIn) -> Job:
         question=ask.msg,
         collection_id=found.id if found else None,
         tags=ask.tags,
+        data=ask.data or {},
         params=ask.params(),
         state=State.WAITING,
         step=Job.FIRST_STEP,

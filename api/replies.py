@@ -52,7 +52,7 @@ class JobOut(Out):
     attempt: int
     losses: int
     code: str | None
-    data: dict[str, Any] = {}
+    data: dict[str, Any] | None
     msg: str | None
     created_at: Stamp
     updated_at: Stamp | None
@@ -69,7 +69,7 @@ class JobResultOut(Out):
     state: int
     status: str
     code: str | None
-    data: dict[str, Any] = {}
+    data: dict[str, Any] | None
     msg: str
     created_at: Stamp
     updated_at: Stamp | None
@@ -112,6 +112,25 @@ class AnswerOut(Out):
     updated_at: Stamp | None
 
 
+class ReviewOut(Out):
+    """What an expert said of a result, and when."""
+
+    id: int
+    reviewer_id: int
+    answer: str | None
+    confidence: float | None
+    notes: str | None
+    computed_score: float | None
+    created_at: Stamp
+
+
+class ReviewsOut(Out):
+    """The history of a result's reviews."""
+
+    reviews: list[ReviewOut]
+    msg: str = "success"
+
+
 class SearchOut(Out):
     """Matching records, newest first; `sql_query` is always empty."""
 
@@ -128,6 +147,7 @@ class CollectionOut(Out):
     name: str
     visibility: str
     mine: bool
+    writable: bool
     documents: int
     chunks: int
     embed_model_name: str

@@ -16,18 +16,28 @@ def _confidence(value: float) -> float:
     return value
 
 
+def _nameable(value: str) -> str:
+    if value in (".", "..") or value.isdecimal():
+        raise ValueError("a name needs a letter: digits alone are an id, and dots lead elsewhere")
+    return value
+
+
 Number = Annotated[int, Field(ge=-INT32, le=INT32)]
 Real = Annotated[float, Field(allow_inf_nan=False)]
 Confidence = Annotated[
-    Real,
+    float,
     AfterValidator(_confidence),
     Field(description="How sure the expert is.", json_schema_extra={"minimum": 0, "maximum": 100}),
 ]
 Text = Annotated[str, StringConstraints(max_length=200_000)]
+Ref = Annotated[str, StringConstraints(max_length=128)] | Annotated[int, Field(strict=True)]
 Label = Annotated[str, StringConstraints(max_length=64)]
 Name = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=128, pattern=r"^[^/\\]+$"),
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=128, pattern=r"^[^/\\\x00-\x1f\x7f]+$"
+    ),
+    AfterValidator(_nameable),
 ]
 
 
@@ -40,7 +50,7 @@ class In(BaseModel):
 class LoginIn(In):
     """An account's email and password."""
 
-    email: str = Field(max_length=320)
+    email: str = Field(max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")
     password: str = Field(max_length=1024)
 
 
@@ -68,8 +78,8 @@ class AskIn(In):
     msg: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100_000)]
     model_name: str | None = Field(None, max_length=512)
     embed_model_name: str | None = Field(None, max_length=512)
-    collection_id: str | int | None = None
-    collection_name: str | None = None
+    collection_id: Ref | None = None
+    collection_name: Ref | None = None
     max_tokens: int = Field(512, ge=1, le=INT32)
     n_ctx: int = Field(2048, ge=128, le=INT32)
     n_batch: Number | None = None
@@ -101,7 +111,7 @@ class AskIn(In):
             "max_doc_scores": self.rag.max_doc_scores,
             "min_q_score": self.rag.min_q_score,
             "min_a_score": self.rag.min_a_score,
-            "derived_by_client": self.derived_session_id is not None,
+            "derived_by_client": bool(self.derived_session_id),
         }
 
     def threads(self) -> dict[str, str]:
@@ -125,7 +135,7 @@ class AnswerIn(In):
 
     job_id: Number | None = None
     worker_id: Number | None = None
-    state: Number | None = None
+    state: Annotated[int, Field(ge=0, le=32767)] | None = None
     question: Text | None = None
     answer: Text | None = None
     model_name: Text | None = None

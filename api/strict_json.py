@@ -1,5 +1,6 @@
 """JSON as Postgres can keep it, whatever the Content-Type says."""
 
+import math
 from typing import Any
 
 from flask import Request
@@ -40,6 +41,8 @@ def _check(value: Any, depth: int) -> None:
         raise ValueError("too deeply nested")
     if isinstance(value, str) and not _storable(value):
         raise ValueError("text with NUL or half a surrogate pair cannot be stored")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number is too large")
     if isinstance(value, dict):
         for key, one in value.items():
             _check(key, depth + 1)

@@ -18,6 +18,7 @@ from settings import settings
 blueprint = APIBlueprint("users", __name__, tag="Users")
 
 SHORTEST_PASSWORD = 4
+LONGEST_ID = len(str(INT32))
 
 
 def _shown(user: User, **more: Any) -> dict[str, Any]:
@@ -87,7 +88,8 @@ def log_in(json_data: LoginIn) -> dict[str, Any]:
 @signed_in(blueprint)
 def get_user(user_id: str) -> dict[str, Any]:
     """Look at one's own account."""
-    if not (user_id.isascii() and user_id.isdigit() and 0 < int(user_id) <= INT32):
+    digits = user_id.isascii() and user_id.isdigit() and len(user_id) <= LONGEST_ID
+    if not (digits and 0 < int(user_id) <= INT32):
         raise RedtenError("bad_user_id", "Invalid user_id must be a positive integer")
     if int(user_id) != caller().user_id:
         raise RedtenError("invalid_token", "User get failed due to invalid token")

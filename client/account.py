@@ -1,5 +1,6 @@
 """Whose requests these are: logging in when first needed, the token kept in memory only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,15 +13,15 @@ from client.records import User, read
 
 @dataclass
 class Account:
-    """A user of the server at the other end of the connection."""
+    """A user of the server at the other end; `on_sign_up` hears of an account that was made."""
 
     connection: Connection
     email: str | None
     password: SecretStr | None
     name: str | None = None
+    on_sign_up: Callable[[User], None] | None = None
     _user: User | None = field(default=None, repr=False)
 
-    @property
     def user(self) -> User:
         """Who acts; logs in on first use."""
         return self._user or self.login()
@@ -32,7 +33,9 @@ class Account:
         except ClientError as exc:
             if f"user does not exist with email={self.email}" not in str(exc):
                 raise
-            self.sign_up()
+            made = self.sign_up()
+            if self.on_sign_up:
+                self.on_sign_up(made)
             self._user = self._login()
         return self._user
 
@@ -43,7 +46,7 @@ class Account:
 
     def call(self, method: str, path: str, **sending: Any) -> dict[str, Any]:
         """`Connection.call` with the user's token."""
-        token = self.user.token.get_secret_value()
+        token = self.user().token.get_secret_value()
         return self.connection.call(method, path, token=token, **sending)
 
     def _login(self) -> User:

@@ -1,6 +1,7 @@
 """The commands about people, collections and documents."""
 
 import click
+from click.core import ParameterSource
 
 from client.client import Client
 from client.command import Failure, emit, json_option, tell, with_client
@@ -43,6 +44,7 @@ def set_role(client: Client, email: str, role: str, as_json: bool) -> None:
 @click.pass_context
 def collections(ctx: click.Context, as_json: bool) -> None:
     """List the collections that can be asked, or make one."""
+    ctx.default_map = {"create": {"as_json": as_json}}
     if ctx.invoked_subcommand is None:
         _list_collections(as_json)
 
@@ -83,6 +85,11 @@ def create(client: Client, name: str, visibility: str, notes: str | None, as_jso
 @click.pass_context
 def documents(ctx: click.Context, collection: str, as_json: bool) -> None:
     """List the documents of a collection, or take some out."""
+    told: dict[str, object] = {"as_json": as_json}
+    # Nothing is taken out of a collection that nobody named.
+    if ctx.get_parameter_source("collection") is ParameterSource.COMMANDLINE:
+        told["collection"] = collection
+    ctx.default_map = {"rm": told}
     if ctx.invoked_subcommand is None:
         _list_documents(collection, as_json)
 
@@ -96,14 +103,19 @@ def _list_documents(client: Client, collection: str, as_json: bool) -> None:
 @documents.command("rm")
 @click.option("-c", "--collection", required=True, help="Name or id of the collection.")
 @click.argument("wanted", nargs=-1, required=True, metavar="NAME_OR_ID...")
+@json_option
 @with_client
-def remove(client: Client, collection: str, wanted: tuple[str, ...]) -> None:
+def remove(client: Client, collection: str, wanted: tuple[str, ...], as_json: bool) -> None:
     """Take documents out of a collection."""
     present = client.documents(collection)
     chosen = {name_or_id: _named(present, name_or_id) for name_or_id in wanted}
-    for document in {d.id: d for d in chosen.values() if d}.values():
+    removed = list({d.id: d for d in chosen.values() if d}.values())
+    for document in removed:
         client.delete_document(collection, document.id)
-        emit(f"removed {document.name}")
+        if not as_json:
+            emit(f"removed {document.name}")
+    if as_json:
+        tell(removed, "", as_json)
     if missing := [name for name, document in chosen.items() if not document]:
         raise Failure(f"not in collection {collection}: {', '.join(missing)}")
 

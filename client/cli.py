@@ -7,6 +7,7 @@ import click
 
 from client.client import Client
 from client.command import Failure, json_option, tell, with_client
+from client.errors import ClientError, JobFailed
 from client.question import Options
 from client.records import Answer, Job
 from client.show import answer_text, band, number, result_text, review_text, shorten, table
@@ -59,7 +60,7 @@ def ask(
     options = cast(Options, given | {"collection": None if no_collection else collection})
     job = client.ask(question, wait=False, **options)
     if wait:
-        answer = _awaited(client, job.id)
+        answer = _answer(client, job.id)
         tell(answer, answer_text(answer), as_json)
     else:
         later = f"job {job.id} is accepted; its answer: redten result {job.id}"
@@ -123,6 +124,19 @@ def _question(text: str | None, file: TextIO | None) -> str:
     if not text or not text.strip():
         raise click.UsageError("there is no question: give one, or a file with -f, or -")
     return text.strip()
+
+
+def _answer(client: Client, job_id: int) -> Answer:
+    """`_awaited`; when the waiting is cut short, the failure says how to take it up again."""
+    later = f"job {job_id} goes on: redten result {job_id}"
+    try:
+        return _awaited(client, job_id)
+    except JobFailed:
+        raise
+    except ClientError as exc:
+        raise Failure(f"{exc}; {later}") from exc
+    except KeyboardInterrupt as exc:
+        raise Failure(later) from exc
 
 
 def _awaited(client: Client, job_id: int) -> Answer:

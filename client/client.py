@@ -11,8 +11,8 @@ import requests
 from pydantic import SecretStr
 
 from client.account import Account
-from client.connection import Connection, base_url
-from client.errors import ClientError
+from client.connection import Connection, base_url, client_certificate
+from client.errors import JobFailed
 from client.patience import patiently, pauses
 from client.question import Options, job_body
 from client.records import Answer, Collection, Document, Job, Member, State, User, read
@@ -45,14 +45,13 @@ class Client:
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Whoever the environment names, at the server it names."""
-        cert, key = settings.ai_api_cert, settings.ai_api_key
         return cls(
             base_url(settings),
             settings.ai_email,
             settings.ai_password,
             username=settings.ai_user,
             ca=settings.ai_api_ca,
-            cert=(cert, key) if cert and key else None,
+            cert=client_certificate(settings),
             tenant=settings.ai_tenant,
         )
 
@@ -72,6 +71,10 @@ class Client:
     def login(self) -> User:
         """Log in; an account that is not there yet is made first. A wrong password is an error."""
         return self._account.login()
+
+    def on_sign_up(self, told: Callable[[User], None]) -> None:
+        """Let `told` hear of an account that a login makes."""
+        self._account.on_sign_up = told
 
     def sign_up(self) -> User:
         """Make the account; an email that has one already is an error."""
@@ -101,7 +104,7 @@ class Client:
         **options: Unpack[Options],
     ) -> Answer | Job:
         """The answer, or with `wait=False` the job as soon as it is accepted."""
-        body = job_body(question, options, self._account.user.id)
+        body = job_body(question, options, self._account.user().id)
         job = read(Job, self._call("POST", "/job", json=body))
         return self.result(job.id, on_progress) if wait else job
 
@@ -112,10 +115,11 @@ class Client:
     def result(self, job_id: int, on_progress: Callable[[Job], None] | None = None) -> Answer:
         """The answer, waited for; `on_progress` sees the job at every look.
 
-        ClientError with the job's code and reason if it fails. A lost connection is borne for a
-        while, but not on the first look.
+        JobFailed with the job's code and reason if it fails. A lost connection is borne for a
+        while, but not before the login.
         """
-        job = self.job(job_id)
+        self._account.user()
+        job = patiently(lambda: self.job(job_id))
         for pause in pauses():
             if on_progress:
                 on_progress(job)
@@ -128,7 +132,7 @@ class Client:
     def _outcome(self, job: Job) -> Answer:
         if job.state == State.FAILED:
             reason = job.msg or "the server gives no reason"
-            raise ClientError(f"job {job.id} failed: {reason}", code=job.code or "job_failed")
+            raise JobFailed(f"job {job.id} failed: {reason}", code=job.code or "job_failed")
         return patiently(lambda: self.answer(job.id))
 
     def answer(self, job_id: int) -> Answer:
@@ -149,7 +153,7 @@ class Client:
 
     def search(self, job_id: int) -> list[Answer]:
         """Every stored answer to that job."""
-        body = {"query": "by_job_id", "user_id": self._account.user.id, "job_id": job_id}
+        body = {"query": "by_job_id", "user_id": self._account.user().id, "job_id": job_id}
         found = self._call("POST", "/ai/result/search", json=body)
         return [read(Answer, record) for record in found.get("recs") or []]
 
@@ -223,9 +227,14 @@ class Client:
 
     def set_role(self, email: str, role: str) -> Member:
         """Make a user owner, expert, member or agent of the tenant; for its owners only."""
-        path = f"/members/{quote(email, safe='')}"
+        path = f"/members/{_quoted(email)}"
         return read(Member, self._call("PUT", path, json={"role": role}))
 
 
 def _documents_of(collection: str) -> str:
-    return f"/collections/{quote(collection, safe='')}/documents"
+    return f"/collections/{_quoted(collection)}/documents"
+
+
+def _quoted(name: str) -> str:
+    """As one part of a path; half characters, as a broken argument gives them, become `?`."""
+    return quote(name, safe="", errors="replace")

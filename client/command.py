@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from client.client import Client
 from client.errors import ClientError
+from client.records import User
 from settings import settings
 
 P = ParamSpec("P")
@@ -41,6 +42,7 @@ def with_client(function: Callable[Concatenate[Client, P], R]) -> Callable[P, R]
         given = click.get_current_context().find_object(Client)
         try:
             with given or Client.from_settings(settings) as client:
+                client.on_sign_up(_tell_sign_up)
                 return function(client, *args, **kwargs)
         except ClientError as exc:
             raise Failure(str(exc)) from exc
@@ -48,9 +50,14 @@ def with_client(function: Callable[Concatenate[Client, P], R]) -> Callable[P, R]
     return run
 
 
+def _tell_sign_up(made: User) -> None:
+    # A mistyped email makes one too.
+    click.echo(printable(f"made an account for {made.email}"), err=True)
+
+
 def printable(text: str) -> str:
-    """Without control characters: answers and file names come from others."""
-    return CONTROL.sub("", text)
+    """Without what a terminal obeys or cannot show: answers and file names come from others."""
+    return CONTROL.sub("", text).encode(errors="replace").decode()
 
 
 def emit(text: str) -> None:

@@ -30,6 +30,19 @@ def base_url(settings: Settings) -> str:
     return f"https://{host}" if settings.use_local else f"https://{host}/v1/{settings.api_env}"
 
 
+def client_certificate(settings: Settings) -> tuple[str, str] | None:
+    """The files with the client's own certificate and its key; None without them."""
+    cert, key = settings.ai_api_cert, settings.ai_api_key
+    if cert and key:
+        return cert, key
+    if cert or key:
+        raise ClientError(
+            "AI_API_CERT and AI_API_KEY belong together: set both, or neither",
+            code="bad_certificate",
+        )
+    return None
+
+
 class Token(AuthBase):
     """The caller's token in the Authorization header; no header without one.
 
@@ -82,7 +95,8 @@ class Connection:
 
         `sending` is what requests takes: json, data, params. `answer_s` bounds each silence.
         """
-        own = {"X-Redten-Tenant": self.tenant} if self.tenant else {}
+        # Bytes, since a str goes out as Latin-1, which does not hold every name.
+        own = {"X-Redten-Tenant": self.tenant.encode(errors="replace")} if self.tenant else {}
         try:
             response = self._send(
                 method, path, token, headers=own | (headers or {}), answer_s=answer_s, **sending

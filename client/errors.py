@@ -1,9 +1,12 @@
 """What goes wrong between here and the server, in sentences that say what to do about it."""
 
+import ssl
+
 import requests
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 PASSING_CODES = frozenset({"unreachable", "dropped", "timeout"})
+BROKEN = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
 
 
@@ -19,6 +22,10 @@ class ClientError(Exception):
     def passing(self) -> bool:
         """Whether the same request may well succeed a moment later."""
         return self.code in PASSING_CODES or self.status in PASSING_STATUSES
+
+
+class JobFailed(ClientError):
+    """A job that is over without an answer; code and message are the job's own."""
 
 
 def refused(response: requests.Response) -> ClientError:
@@ -44,7 +51,9 @@ def json_object(response: requests.Response) -> dict[str, object]:
 
 def unheard(exc: requests.RequestException, origin: str, ca: str | None) -> ClientError:
     """Why no answer came from `origin`; `ca` is the file with the authority that was trusted."""
-    if isinstance(exc, requests.exceptions.SSLError):
+    root = _root(exc)
+    # A connection that breaks in mid-request is an SSLError too.
+    if isinstance(exc, requests.exceptions.SSLError) and not isinstance(root, ssl.SSLEOFError):
         return _tls_failed(exc, origin, ca)
     if isinstance(exc, requests.exceptions.Timeout):
         return ClientError(
@@ -56,13 +65,18 @@ def unheard(exc: requests.RequestException, origin: str, ca: str | None) -> Clie
             f"the proxy on the way to {origin} failed: NO_PROXY names the hosts that need none",
             code="proxy_failed",
         )
-    if isinstance(exc, requests.exceptions.ConnectionError):
-        return _not_connected(exc, origin)
+    if isinstance(exc, BROKEN):
+        return _not_connected(root, origin)
     return ClientError(f"the request to {origin} could not be made: {exc}", code="bad_request")
 
 
-def _not_connected(exc: requests.exceptions.ConnectionError, origin: str) -> ClientError:
-    reason = getattr(exc.args[0], "reason", None) if exc.args else None
+def _root(exc: BaseException) -> BaseException:
+    """The error inside the wrappers that requests and urllib3 put around it."""
+    inner = getattr(exc, "reason", None) or (exc.args[0] if exc.args else None)
+    return _root(inner) if isinstance(inner, BaseException) else exc
+
+
+def _not_connected(reason: BaseException, origin: str) -> ClientError:
     if isinstance(reason, NameResolutionError):
         return ClientError(
             f"the host of {origin} is not known: AI_API says where to look", code="unknown_host"

@@ -10,7 +10,7 @@ from client.client import Client
 from client.command import Failure, json_option, tell, with_client
 from client.errors import ClientError
 from client.transfer import Outcome, Transfer
-from ingest.sources import Source, SourceError, find
+from ingest.sources import Source, find
 
 
 @click.command()
@@ -33,30 +33,15 @@ def ingest(
     as_json: bool,
 ) -> None:
     """Bring files, folders and patterns (PDF, CSV, text, Markdown) into a collection."""
-    sources, unfound = _sources(paths)
-    if not sources and not unfound:
+    sources, refused = find(paths)
+    if not sources and not refused:
         raise Failure(f"no files in {', '.join(paths)}")
     _ensure_collection(client, collection, visibility)
-    outcomes = unfound + _transfer(client, collection, sources)
+    outcomes = [Outcome(one.path, code=one.code, reason=one.reason) for one in refused]
+    outcomes += _transfer(client, collection, sources)
     outcomes.sort(key=lambda outcome: outcome.name)
     tell(_summary(collection, outcomes), _summary_text(collection, outcomes), as_json)
     ctx.exit(1 if _count(outcomes, "failed") else 0)
-
-
-def _sources(paths: tuple[str, ...]) -> tuple[list[Source], list[Outcome]]:
-    """The files meant, and a failed outcome for each path that names none."""
-    named, unfound = [], []
-    for path in paths:
-        try:
-            next(find([path]), None)
-        except SourceError as exc:
-            unfound.append(Outcome(path, code="no_such_file", reason=str(exc)))
-        else:
-            named.append(path)
-    try:
-        return list(find(named)), unfound
-    except SourceError as exc:
-        raise click.UsageError(str(exc)) from exc
 
 
 def _ensure_collection(client: Client, collection: str, visibility: str | None) -> None:
@@ -71,7 +56,8 @@ def _ensure_collection(client: Client, collection: str, visibility: str | None) 
     except ClientError as exc:
         # Somebody else's run was quicker; what counts is that it is there.
         if exc.code != "collection_exists":
-            raise
+            said = f"there is no collection {collection}, and it cannot be made: {exc}"
+            raise Failure(said) from exc
 
 
 def _transfer(client: Client, collection: str, sources: list[Source]) -> list[Outcome]:

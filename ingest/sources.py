@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class SourceError(Exception):
-    """A path that names nothing, or names two files that could not be told apart."""
+    """A path that names nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,32 +19,53 @@ class Source:
     name: str
 
 
-def find(paths: Sequence[str]) -> Iterator[Source]:
-    """Each file once, sorted by name; all paths are looked up before the first file is given.
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A path or file that is left out, and why."""
+
+    path: str
+    code: str
+    reason: str
+
+
+def find(paths: Sequence[str]) -> tuple[list[Source], list[Refused]]:
+    """Each file once, sorted by name, and what cannot be taken.
 
     Hidden files, hidden folders and symbolic links are left out unless named themselves, so
-    nothing outside of a folder is reached through it. Raises SourceError.
+    nothing outside of a folder is reached through it. Of two files that would go by one name the
+    first is taken.
     """
-    named: dict[str, Path] = {}
+    named: dict[str, Source] = {}
     seen: set[Path] = set()
-    for source in (source for path in paths for source in _named_by(path)):
-        real = source.path.resolve()
-        if real in seen:
+    found, refused = _look_up(paths)
+    for source in found:
+        if (real := source.path.resolve()) in seen:
             continue
-        if source.name in named:
-            raise SourceError(_twice(source, named[source.name]))
         seen.add(real)
-        named[source.name] = source.path
-    for name in sorted(named):
-        yield Source(named[name], name)
+        first = named.setdefault(source.name, source)
+        if first is not source:
+            refused.append(_twice(source, first))
+    return [named[name] for name in sorted(named)], refused
 
 
-def _twice(source: Source, other: Path) -> str:
-    """The later one would be taken for a newer version of the first."""
-    return (
-        f"{other} and {source.path} would both be called {source.name}; "
+def _look_up(paths: Sequence[str]) -> tuple[list[Source], list[Refused]]:
+    found: list[Source] = []
+    refused: list[Refused] = []
+    for path in paths:
+        try:
+            found.extend(_named_by(path))
+        except SourceError as exc:
+            refused.append(Refused(path, "no_such_file", str(exc)))
+    return found, refused
+
+
+def _twice(source: Source, first: Source) -> Refused:
+    # It would be taken for a newer version of the first.
+    reason = (
+        f"{first.path} and {source.path} would both be called {source.name}; "
         "name a folder that holds both"
     )
+    return Refused(str(source.path), "same_name", reason)
 
 
 def _named_by(path: str) -> Iterator[Source]:

@@ -15,6 +15,14 @@ def require(host: str, port: int) -> None:
         raise LocalError(f"cannot listen on {host} port {port}: {refusal.strerror}")
 
 
+def kept(fingerprint: str, first: int, ports: int) -> int:
+    """A free port of 127.0.0.1 from a range: mostly the same at each start of a data directory.
+
+    Two that start at once would both take the first free one of the range.
+    """
+    return first_free(first + int(fingerprint, 16) % ports)
+
+
 def first_free(port: int) -> int:
     """The first free port of 127.0.0.1 from `port` on."""
     for candidate in range(port, port + 1000):

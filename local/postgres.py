@@ -19,6 +19,7 @@ from local.layout import Layout, write_private
 from local.postgres_home import Home, choose
 
 SUPERUSER, LOGIN, PLAIN_ROLE, DATABASE = "postgres", "redten", "redten_app", "redten"
+PORT = 5432  # in the name of the socket; said everywhere, or PGPORT would be asked
 SHARED_BUFFERS_MB = 256
 
 CONFIG = """\
@@ -52,13 +53,18 @@ class Postgres:
 
     def _url(self, role: str, secret: str) -> str:
         host = quote(str(self.home.sockets), safe="")
-        return f"postgresql+psycopg://{role}:{secret}@/{DATABASE}?host={host}"
+        return f"postgresql+psycopg://{role}:{secret}@:{PORT}/{DATABASE}?host={host}"
 
     def answers(self) -> bool:
-        """Whether it takes connections: its recovery after a crash, if any, is over."""
+        """Whether it takes connections: its recovery after a crash, if any, is over.
+
+        Raises LocalError if it does, but not with the password that this data directory has.
+        """
         try:
             self.connect("postgres").close()
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as exc:
+            if "password authentication failed" in str(exc):
+                raise LocalError(f"{self.home.data} was made with another password") from exc
             return False
         return True
 
@@ -66,6 +72,7 @@ class Postgres:
         """A connection as superuser, each statement its own transaction."""
         return psycopg.connect(
             host=str(self.home.sockets),
+            port=PORT,
             user=SUPERUSER,
             password=self.superuser_password,
             dbname=database,

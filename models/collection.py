@@ -26,6 +26,7 @@ from models.work import State
 from settings import settings
 
 LARGEST_ID = 2**31 - 1
+LONGEST_ID = len(str(LARGEST_ID))
 
 
 class Visibility(StrEnum):
@@ -99,13 +100,13 @@ def find_collection(session: Session, caller: Caller, ref: str) -> Collection:
     """
     ref = ref.replace("\0", "\ufffd")  # a path may hold what no text in Postgres can
     named = Collection.name == ref
-    if ref.isascii() and ref.isdigit() and int(ref) <= LARGEST_ID:
-        named = or_(named, Collection.id == int(ref))
+    # No collection has a name of digits alone, so an id means one thing only.
+    if ref.isascii() and ref.isdigit() and len(ref) <= LONGEST_ID and int(ref) <= LARGEST_ID:
+        named = Collection.id == int(ref)
     found: Collection | None = session.scalar(
         select(Collection)
         .where(named, readable(caller))
         .order_by(
-            (Collection.name == ref).desc(),
             (Collection.owner_id == caller.user_id).desc(),
             (Collection.tenant_id == caller.tenant_id).desc(),
             Collection.id,

@@ -20,8 +20,8 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.sql.elements import ColumnElement
 
 from models.base import Base, Dated, Numbered, Owned
 from models.errors import RedtenError
@@ -29,6 +29,7 @@ from models.work import State, Work
 
 # A document that failed keeps nobody from sending the same content again.
 CURRENT = text("state <> 4")
+LOCK = 0x646F63  # "doc": with a collection's id, the advisory lock of its uploads
 
 
 class Document(Numbered, Owned, Work, Dated, Base):
@@ -41,6 +42,7 @@ class Document(Numbered, Owned, Work, Dated, Base):
     name: Mapped[str] = mapped_column(String(512))
     content_sha256: Mapped[str] = mapped_column(String(64))
     size_in_bytes: Mapped[int] = mapped_column(BigInteger)
+    blob: Mapped[str] = mapped_column(String(128))
     stages: Mapped[dict[str, object]] = mapped_column(server_default="{}")
     pages: Mapped[int | None]
     chunks: Mapped[int | None]
@@ -89,42 +91,39 @@ class Neighbour:
     embedding: npt.NDArray[np.float32]
 
 
-def add_document(
-    session: Session, tenant_id: int, collection_id: int, name: str, sha256: str, size: int
-) -> tuple[Document, bool]:
-    """A document to ingest and True, or the one that holds this content already and False.
+def add_document(session: Session, wanted: Document) -> tuple[Document, list[str]]:
+    """Enters the document, or finds the one that holds its content; gives blobs of no more use.
 
-    An earlier failure of the same name is forgotten.
+    Content is stored once, under the name that it came by last: a file that was moved aside is
+    not lost when another takes its name. Uploads to one collection come one after the other.
     """
-    session.execute(
-        delete(Document).where(
-            Document.collection_id == collection_id,
-            Document.name == name,
-            Document.state == State.FAILED,
-        )
-    )
-    row = insert(Document).values(
-        tenant_id=tenant_id,
-        collection_id=collection_id,
-        name=name,
-        content_sha256=sha256,
-        size_in_bytes=size,
-        state=State.WAITING,
-        step=Document.FIRST_STEP,
-        attempt=1,
-        losses=0,
-    )
-    made = session.scalar(row.on_conflict_do_nothing().returning(Document))
-    if made is not None:
-        return made, True
-    held = session.scalars(
-        select(Document).where(
-            Document.collection_id == collection_id,
-            Document.content_sha256 == sha256,
+    session.execute(select(func.pg_advisory_xact_lock(LOCK, wanted.collection_id)))
+    same_name = (Document.collection_id == wanted.collection_id, Document.name == wanted.name)
+    unused = _delete(session, *same_name, Document.state == State.FAILED)
+    held = session.scalar(
+        select(Document)
+        .where(
+            Document.collection_id == wanted.collection_id,
+            Document.content_sha256 == wanted.content_sha256,
             Document.state != State.FAILED,
         )
-    ).one()
-    return held, False
+        .with_for_update()
+    )
+    if held is None:
+        session.add(wanted)
+        session.flush()
+        return wanted, unused
+    held.name = wanted.name
+    session.flush()
+    session.refresh(held)
+    # Versions that came after it are taken back; older ones go now, or when it is stored.
+    replaced = Document.id != held.id if held.state == State.DONE else Document.id > held.id
+    return held, [wanted.blob, *unused, *_delete(session, *same_name, replaced)]
+
+
+def _delete(session: Session, *which: ColumnElement[bool]) -> list[str]:
+    """Removes documents with their chunks; gives their blobs."""
+    return list(session.scalars(delete(Document).where(*which).returning(Document.blob)))
 
 
 def documents(session: Session, collection_id: int) -> list[Document]:
@@ -184,39 +183,24 @@ def put_chunks(
 
 
 def drop_older_versions(session: Session, document: Document) -> list[str]:
-    """Removes older documents of the same name; gives the contents that nobody has any more."""
-    gone = session.execute(
-        delete(Document)
-        .where(
-            Document.collection_id == document.collection_id,
-            Document.name == document.name,
-            Document.id < document.id,
-        )
-        .returning(Document.content_sha256)
+    """Removes older documents of the same name; gives their blobs."""
+    return _delete(
+        session,
+        Document.collection_id == document.collection_id,
+        Document.name == document.name,
+        Document.id < document.id,
     )
-    return _unused(session, document.collection_id, set(gone.scalars()))
 
 
-def remove_document(session: Session, collection_id: int, id: int) -> list[str]:
-    """Removes a document with its chunks; gives its content if nobody has it any more.
+def remove_document(session: Session, collection_id: int, id: int) -> str:
+    """Removes a document with its chunks; gives its blob.
 
     Raises RedtenError `document_not_found`.
     """
-    sha256 = session.scalar(
-        delete(Document)
-        .where(Document.id == id, Document.collection_id == collection_id)
-        .returning(Document.content_sha256)
-    )
-    if sha256 is None:
+    gone = _delete(session, Document.id == id, Document.collection_id == collection_id)
+    if not gone:
         raise RedtenError("document_not_found", f"there is no document {id} in this collection")
-    return _unused(session, collection_id, {sha256})
-
-
-def _unused(session: Session, collection_id: int, contents: set[str]) -> list[str]:
-    held = select(Document.content_sha256).where(
-        Document.collection_id == collection_id, Document.content_sha256.in_(contents)
-    )
-    return sorted(contents - set(session.scalars(held)))
+    return gone[0]
 
 
 def nearest(

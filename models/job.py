@@ -25,6 +25,7 @@ class Job(Numbered, Owned, Work, Dated, Base):
     session_id: Mapped[str] = mapped_column(String(64))
     derived_session_id: Mapped[str] = mapped_column(String(64))
     tags: Mapped[str | None] = mapped_column(Text)
+    data: Mapped[dict[str, object] | None]
     params: Mapped[dict[str, object]] = mapped_column(server_default="{}")
 
     __table_args__ = (

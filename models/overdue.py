@@ -1,6 +1,6 @@
 """What the sweep looks at across all tenants, and the broker's epoch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import String, func, select
@@ -37,6 +37,7 @@ class Overdue:
     state: State
     step: str
     since: datetime
+    overtaken: bool  # work that came to wait for this step well after it is running it already
 
     @property
     def lost(self) -> bool:
@@ -54,21 +55,10 @@ def overdue_work(session: Session, waiting_s: float) -> list[Overdue]:
 
     Crosses the wall between tenants, through the function `overdue_work`.
     """
-    columns = ("kind", "id", "tenant_id", "attempt", "losses", "state", "step", "since")
+    columns = [field.name for field in fields(Overdue)]
     table = func.overdue_work(waiting_s).table_valued(*columns)
-    return [
-        Overdue(
-            row.kind,
-            row.id,
-            row.tenant_id,
-            row.attempt,
-            row.losses,
-            State(row.state),
-            row.step,
-            row.since,
-        )
-        for row in session.execute(select(table))
-    ]
+    rows = session.execute(select(table)).mappings()
+    return [Overdue(**{**row, "state": State(row["state"])}) for row in rows]
 
 
 def known_epoch(session: Session) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 from pgvector.psycopg import register_vector
 from sqlalchemy import Engine, create_engine, event, make_url, text
@@ -36,8 +37,18 @@ def engine() -> Engine:
         pool_pre_ping=True,
         pool_timeout=5,
     )
-    event.listen(made, "connect", lambda connection, _record: register_vector(connection))
+    event.listen(made, "connect", _prepare)
     return made
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    """Raises RedtenError `unsafe_role` where something on the way has ignored the role."""
+    [role] = connection.execute("select current_user").fetchone()
+    if role != APP_ROLE:
+        raise RedtenError(
+            "unsafe_role", f"connected as {role}, not as {APP_ROLE}: no pooler between"
+        )
+    register_vector(connection)
 
 
 @contextmanager

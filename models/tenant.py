@@ -100,6 +100,10 @@ def members(session: Session) -> list[tuple[User, Role]]:
 
 def set_role(session: Session, tenant_id: int, email: str, role: Role) -> User:
     """Changes the role of a member; the last owner stays one."""
+    # Two owners who demote each other at once come one after the other.
+    session.execute(
+        select(Membership.user_id).where(Membership.role == Role.OWNER).with_for_update()
+    )
     by_email = {user.email: (user, held) for user, held in members(session)}
     if email not in by_email:
         raise RedtenError("member_not_found", f"nobody with the email {email} is in this tenant")

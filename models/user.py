@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, SmallInteger, String, func, select, update
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -16,12 +16,14 @@ class User(Numbered, Dated, Base):
 
     __tablename__ = "users"
 
-    email: Mapped[str] = mapped_column(String(320), unique=True)
+    email: Mapped[str] = mapped_column(String(320))
     password: Mapped[str] = mapped_column(String(512))
     state: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     verified: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     role: Mapped[str] = mapped_column(String(20), server_default="user")
     default_tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"))
+
+    __table_args__ = (Index("uq_users_email", func.lower(email), unique=True),)
 
 
 class Token(Numbered, Dated, Base):
@@ -36,8 +38,9 @@ class Token(Numbered, Dated, Base):
 
 
 def find_user(session: Session, email: str) -> User | None:
-    """The active account with that email."""
-    return session.scalar(select(User).where(User.email == email, User.state == ACTIVE))
+    """The active account with that email, in whichever case."""
+    same = func.lower(User.email) == func.lower(email)
+    return session.scalar(select(User).where(same, User.state == ACTIVE))
 
 
 def add_user(
@@ -47,7 +50,7 @@ def add_user(
     row = insert(User).values(
         email=email, password=password, role=role, verified=1, default_tenant_id=tenant_id
     )
-    return session.scalar(row.on_conflict_do_nothing(index_elements=["email"]).returning(User))
+    return session.scalar(row.on_conflict_do_nothing().returning(User))
 
 
 def keep_token(session: Session, user_id: int, jti: str, expires_at: datetime) -> None:

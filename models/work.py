@@ -48,6 +48,7 @@ class Work:
     attempt: Mapped[int] = mapped_column(SmallInteger, default=1, sort_order=52)
     losses: Mapped[int] = mapped_column(SmallInteger, default=0, sort_order=53)
     since: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=54)
+    waited_since: Mapped[datetime | None] = mapped_column(sort_order=54)
     lease_until: Mapped[datetime | None] = mapped_column(sort_order=55)
     code: Mapped[str | None] = mapped_column(String(64), sort_order=56)
     msg: Mapped[str | None] = mapped_column(Text, sort_order=57)
@@ -65,6 +66,7 @@ class Work:
             (cls.id == id, cls.attempt == attempt, cls.step == step, cls.state == State.WAITING),
             state=State.RUNNING,
             lease_until=lease_end(),
+            waited_since=cls.since,
         )
 
     @classmethod
@@ -107,7 +109,7 @@ class Work:
         """Lost while running once too often → failed; None if it was heard of meanwhile."""
         return cls._move(
             session,
-            cls._lost(id, attempt, State.RUNNING),
+            cls._expired(id, attempt),
             state=State.FAILED,
             losses=cls.losses + 1,
             lease_until=None,
@@ -116,26 +118,38 @@ class Work:
         )
 
     @classmethod
-    def restart(cls, session: Session, id: int, attempt: int, state: State) -> Self | None:
-        """Lost work → waiting for its first step as a new attempt.
+    def restart(cls, session: Session, id: int, attempt: int) -> Self | None:
+        """Lost while running → waiting for its first step as a new attempt, one loss more.
 
-        Only being lost while running counts as a loss; waiting for a lost message is free. None
-        if it was heard of meanwhile.
+        None if it was heard of meanwhile.
         """
+        return cls._again(session, cls._expired(id, attempt), losses=cls.losses + 1)
+
+    @classmethod
+    def send_again(cls, session: Session, id: int, attempt: int, since: datetime) -> Self | None:
+        """Waiting in vain since then → waiting for its first step as a new attempt, no loss.
+
+        None if it has moved meanwhile.
+        """
+        waiting = (cls.id == id, cls.attempt == attempt, cls.state == State.WAITING)
+        return cls._again(session, (*waiting, cls.since == since))
+
+    @classmethod
+    def _again(cls, session: Session, guard: tuple[Any, ...], **values: Any) -> Self | None:
         return cls._move(
             session,
-            cls._lost(id, attempt, state),
+            guard,
             state=State.WAITING,
             step=cls.FIRST_STEP,
-            attempt=attempt + 1,
-            losses=cls.losses + int(state is State.RUNNING),
+            attempt=cls.attempt + 1,
             lease_until=None,
+            **values,
         )
 
     @classmethod
-    def _lost(cls, id: int, attempt: int, state: State) -> tuple[ColumnElement[bool], ...]:
-        unheard = (cls.lease_until < func.now(),) if state is State.RUNNING else ()
-        return (cls.id == id, cls.attempt == attempt, cls.state == state, *unheard)
+    def _expired(cls, id: int, attempt: int) -> tuple[ColumnElement[bool], ...]:
+        running = (cls.id == id, cls.attempt == attempt, cls.state == State.RUNNING)
+        return (*running, cls.lease_until < func.now())
 
     @classmethod
     def _running(cls, id: int, attempt: int, step: str) -> tuple[ColumnElement[bool], ...]:

@@ -14,17 +14,13 @@ import numpy as np
 from engines.embedder import Vectors
 from ingest.chunk import Chunk
 from ingest.load import Page
-from tasks.blobs import fetched, get_blobs
+from tasks.blobs import fetched, get_blobs, work_key
 from tasks.flow import Flow
 
 
 def folder(flow: Flow) -> str:
     """Where the steps of this attempt keep their work."""
-    return f"{_all(flow['tenant_id'], flow['id'])}/{flow['attempt']}/"
-
-
-def _all(tenant_id: int, document_id: int) -> str:
-    return f"work/{tenant_id}-{document_id}"
+    return f"{work_key(flow['tenant_id'], flow['id'])}/{flow['attempt']}/"
 
 
 def write_pages(flow: Flow, pages: Iterable[Page]) -> int:
@@ -64,7 +60,12 @@ def read_vectors(flow: Flow) -> Vectors:
 
 def remove(tenant_id: int, document_id: int) -> None:
     """Everything of all attempts; for a document that is over."""
-    get_blobs().remove(_all(tenant_id, document_id))
+    get_blobs().remove(work_key(tenant_id, document_id))
+
+
+def remove_attempt(flow: Flow) -> None:
+    """What this attempt left, once another has taken over or the document is gone."""
+    get_blobs().remove(folder(flow).rstrip("/"))
 
 
 def _write_lines(key: str, items: Iterable[Page | Chunk]) -> int:

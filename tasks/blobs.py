@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -97,9 +98,14 @@ def get_blobs() -> Blobs:
     return FolderBlobs(Path(settings.blobs))
 
 
-def document_key(collection_id: int, sha256: str) -> str:
-    """Where the content of a collection's document lies."""
-    return f"documents/{collection_id}/{sha256}"
+def new_document_key(collection_id: int) -> str:
+    """Where the content of a new document is to lie; no other upload has the same place."""
+    return f"documents/{collection_id}/{uuid.uuid4().hex}"
+
+
+def work_key(tenant_id: int, document_id: int) -> str:
+    """Where the steps of a document leave each other their work; a folder an attempt below it."""
+    return f"work/{tenant_id}-{document_id}"
 
 
 @contextmanager

@@ -65,11 +65,11 @@ CHAINS = {"job": answer_question, "document": ingest_document, "review": compute
 
 
 @lru_cache(maxsize=1)
-def _senders() -> Any:
-    """Producers that give up quickly; the workers' own connections must wait for messages."""
+def _connections() -> Any:
+    """Connections that give up quickly; the workers' own must wait for messages."""
     options = dict(app.conf.broker_transport_options)
     options |= {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S, "max_retries": 0}
-    return pools.producers[Connection(app.conf.broker_url, transport_options=options)]
+    return pools.connections[Connection(app.conf.broker_url, transport_options=options)]
 
 
 def send(kind: str, tenant_id: int, id: int, attempt: int) -> bool:
@@ -78,8 +78,9 @@ def send(kind: str, tenant_id: int, id: int, attempt: int) -> bool:
     if time.monotonic() < _leave_until:
         return False
     try:
-        with _senders().acquire(block=True, timeout=TIMEOUT_S) as producer:
-            CHAINS[kind](tenant_id, id, attempt).apply_async(producer=producer, retry=False)
+        with _connections().acquire(block=True, timeout=TIMEOUT_S) as connection:
+            # A chain forgets a producer that it is given, and would take one that waits for ever.
+            CHAINS[kind](tenant_id, id, attempt).apply_async(connection=connection, retry=False)
     except (OperationalError, OSError) as error:
         _leave_until = time.monotonic() + LEAVE_IT_S
         log.warning("%s %d is left to the sweep: %s", kind, id, error)

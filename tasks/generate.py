@@ -25,7 +25,7 @@ def budgets(n_ctx: int, max_tokens: int) -> tuple[int, int]:
 @app.task
 def generate_answer(flow: Flow) -> Flow:
     """Adds the answer and how it was made; passages that did not fit are marked so."""
-    with running(flow, "generate_answer", then="score_answer"):
+    with running(flow, "generate_answer", then="score_answer") as held:
         params, passages = flow["params"], flow["passages"]
         generator = get_generator(params["model_name"])
         room, max_tokens = budgets(params["n_ctx"], params["max_tokens"])
@@ -37,7 +37,7 @@ def generate_answer(flow: Flow) -> Flow:
             params["top_p"],
             params["seed"],
         )
-        made = generator.generate(fitted.messages, sampling)
+        made = generator.generate(fitted.messages, sampling, held.ours)
         log.info("job %d: %d tokens in %.2f s", flow["id"], made.completion_tokens, made.seconds)
         return flow | {
             "answer": made.text,

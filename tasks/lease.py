@@ -5,22 +5,37 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from celery.exceptions import Ignore
 from sqlalchemy.exc import SQLAlchemyError
 
+from models.document import Document
 from models.overdue import KINDS
 from models.session import session_scope
 from settings import settings
+from tasks import artifacts
 from tasks.flow import Flow
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Claimed work: its record as it was claimed, and whether another has taken it over since."""
+
+    record: Any
+    gone: threading.Event
+
+    def ours(self) -> bool:
+        """False once the lease could not be extended any more."""
+        return not self.gone.is_set()
+
+
 @contextmanager
-def claimed(flow: Flow, step: str) -> Iterator[Any]:
-    """Claims `step`, gives the record, and keeps the lease while the body runs.
+def claimed(flow: Flow, step: str) -> Iterator[Held]:
+    """Claims `step` and keeps the lease while the body runs.
 
     Raises Ignore, which ends the chain without a word, when the message finds nothing to claim.
     An exception in the body leaves the lease as it is.
@@ -30,26 +45,37 @@ def claimed(flow: Flow, step: str) -> Iterator[Any]:
         found = record.claim(session, flow["id"], flow["attempt"], step)
     if found is None:
         log.info("%s %d attempt %d: nothing to claim for %s", *_name(flow), step)
-        raise Ignore
-    with _kept(flow, step):
-        yield found
+        _leave(flow)
+    with _kept(flow, step) as gone:
+        yield Held(found, gone)
 
 
 @contextmanager
-def running(flow: Flow, step: str, then: str) -> Iterator[Any]:
+def running(flow: Flow, step: str, then: str) -> Iterator[Held]:
     """As `claimed`; afterwards the work waits for the step `then`.
 
     Raises Ignore as well when the work was taken over while the body ran.
     """
     started = time.monotonic()
-    with claimed(flow, step) as found:
-        yield found
+    with claimed(flow, step) as held:
+        yield held
     flow["seconds"][step] = round(time.monotonic() - started, 4)
     with session_scope(flow["tenant_id"], durable=False) as session:
         moved = KINDS[flow["kind"]].hand_on(session, flow["id"], flow["attempt"], step, then)
     if moved is None:
         log.warning("%s %d attempt %d: taken over during %s", *_name(flow), step)
-        raise Ignore
+        _leave(flow)
+
+
+def _leave(flow: Flow) -> NoReturn:
+    """Ends the chain; if its attempt is over, takes away what that had made so far."""
+    if flow["kind"] == "document":
+        with session_scope(flow["tenant_id"]) as session:
+            document = session.get(Document, flow["id"])
+        # A message that came twice must not take the work of the attempt that it belongs to.
+        if document is None or document.attempt != flow["attempt"]:
+            artifacts.remove_attempt(flow)
+    raise Ignore
 
 
 def _name(flow: Flow) -> tuple[str, int, int]:
@@ -57,24 +83,24 @@ def _name(flow: Flow) -> tuple[str, int, int]:
 
 
 @contextmanager
-def _kept(flow: Flow, step: str) -> Iterator[None]:
-    """Extends the lease every third of it, as long as the body runs."""
-    done = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(flow, step, done), daemon=True)
+def _kept(flow: Flow, step: str) -> Iterator[threading.Event]:
+    """Extends the lease every third of it, as long as the body runs; tells when that fails."""
+    done, gone = threading.Event(), threading.Event()
+    keeper = threading.Thread(target=_keep, args=(flow, step, done, gone), daemon=True)
     keeper.start()
     try:
-        yield
+        yield gone
     finally:
         done.set()
 
 
-def _keep(flow: Flow, step: str, done: threading.Event) -> None:
+def _keep(flow: Flow, step: str, done: threading.Event, gone: threading.Event) -> None:
     record = KINDS[flow["kind"]]
     while not done.wait(settings.lease_s / 3):
         try:
             with session_scope(flow["tenant_id"], durable=False) as session:
                 if not record.extend(session, flow["id"], flow["attempt"], step):
-                    return
+                    return gone.set()
         except SQLAlchemyError as error:
             # The next turn tries again; the lease outlives two of them.
             log.warning("%s %d attempt %d: lease not extended: %s", *_name(flow), error)

@@ -29,7 +29,8 @@ PERMANENT = (RedtenError, EngineError, LoadError)
 def start_job(tenant_id: int, id: int, attempt: int) -> Flow:
     """Reads all that the chain needs to know of a question, once."""
     flow = Flow(kind="job", tenant_id=tenant_id, id=id, attempt=attempt, seconds={})
-    with running(flow, "start_job", then="embed_question") as job:
+    with running(flow, "start_job", then="embed_question") as held:
+        job = held.record
         log.info("job %d attempt %d: started", id, attempt)
         with session_scope(tenant_id) as session:
             flow["turns"] = _turns(session, job)
@@ -60,12 +61,15 @@ def _embed_model(session: Session, collection_id: int | None) -> str | None:
 def start_review(tenant_id: int, id: int, attempt: int) -> Flow:
     """Reads the reviewed answer and the collection that it is to be held against."""
     flow = Flow(kind="review", tenant_id=tenant_id, id=id, attempt=attempt, seconds={})
-    with running(flow, "start_review", then="embed_review") as review:
+    with running(flow, "start_review", then="embed_review") as held:
+        review = held.record
         log.info("review %d attempt %d: started", id, attempt)
         with session_scope(tenant_id) as session:
             collection_id = session.get_one(Answer, review.answer_id).collection_id
             flow["embed_model_name"] = _embed_model(session, collection_id)
-        flow["answer"], flow["collection_id"] = review.answer or "", collection_id
+        # A confidence without a text says nothing that could be held against the documents.
+        flow["answer"] = review.answer or ""
+        flow["collection_id"] = collection_id if review.answer else None
     return flow
 
 

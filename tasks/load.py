@@ -11,7 +11,7 @@ from models.errors import RedtenError
 from models.session import session_scope
 from tasks import artifacts
 from tasks.app import app
-from tasks.blobs import document_key, fetched
+from tasks.blobs import fetched
 from tasks.flow import Flow
 from tasks.lease import running
 from tasks.progress import Progress
@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 def load_document(tenant_id: int, id: int, attempt: int) -> Flow:
     """Reads the file page by page and keeps the pages for the next step."""
     flow = Flow(kind="document", tenant_id=tenant_id, id=id, attempt=attempt, seconds={})
-    with running(flow, "load_document", then="chunk_document") as document:
+    with running(flow, "load_document", then="chunk_document") as held:
+        document = held.record
         log.info("document %d attempt %d: started", id, attempt)
         with session_scope(tenant_id) as session:
             collection = session.get_one(Collection, document.collection_id)
@@ -33,9 +34,8 @@ def load_document(tenant_id: int, id: int, attempt: int) -> Flow:
 
 
 def _load(flow: Flow, document: Document) -> int:
-    key = document_key(document.collection_id, document.content_sha256)
     try:
-        with fetched(key) as path:
+        with fetched(document.blob) as path:
             return artifacts.write_pages(flow, _pages(flow, path, document.name))
     except KeyError as error:
         raise RedtenError("blob_missing", "the uploaded file is gone: send it again") from error

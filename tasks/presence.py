@@ -1,58 +1,60 @@
-"""A worker makes its engines ready, then says every few seconds that it is there."""
+"""A worker makes its engines ready, then says every few seconds that it takes messages."""
 
 import logging
-import threading
 from typing import Any
 
-from celery.signals import worker_process_init, worker_ready, worker_shutdown
+from celery import bootsteps
+from celery.signals import worker_process_init
 
 from engines.embedder import get_embedder
 from engines.generator import get_generator
 from models.session import engine
 from tasks import broker
+from tasks.app import app
 
 log = logging.getLogger(__name__)
 EVERY_S = 3.0
-_gone = threading.Event()
 
 
-def _queues(worker: Any) -> list[str]:
-    return list(worker.app.amqp.queues.consume_from)
+class Presence(bootsteps.StartStopStep):
+    """Part of the consumer's own loop: a worker that has stopped consuming falls silent."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self.timer: Any = None
+        self.queues = list(consumer.app.amqp.queues.consume_from)
+
+    def start(self, parent: Any) -> None:
+        """Loads what the queues need, so that whoever sees this worker can count on it."""
+        if "inference" in self.queues:
+            get_generator()
+        if "pipeline" in self.queues:
+            get_embedder()
+        self._say(broker.note_present, parent.hostname)
+        self.timer = parent.timer.call_repeatedly(
+            EVERY_S, self._say, (broker.note_present, parent.hostname)
+        )
+
+    def stop(self, parent: Any) -> None:
+        """So that probes need not wait for the worker to be missed."""
+        if self.timer:
+            self.timer.cancel()
+            self._say(broker.note_gone, parent.hostname)
+
+    def _say(self, what: Any, worker: str) -> None:
+        try:
+            for queue in self.queues:
+                what(queue, worker)
+        except broker.BrokerError as error:
+            log.warning("the broker does not answer: %s", error)
+
+
+app.steps["consumer"].add(Presence)
 
 
 @worker_process_init.connect
 def start_child(**_: Any) -> None:
     """A forked child shares no connection with its parent; it loads weights when it needs them."""
     engine().dispose(close=False)
-
-
-@worker_ready.connect
-def announce(sender: Any, **_: Any) -> None:
-    """Loads what the queues need, so that whoever sees this worker can count on it."""
-    queues = _queues(sender.controller)
-    if "inference" in queues:
-        get_generator()
-    if "pipeline" in queues:
-        get_embedder()
-    threading.Thread(target=_stay, args=(queues, sender.hostname), daemon=True).start()
-
-
-def _stay(queues: list[str], worker: str) -> None:
-    while not _gone.is_set():
-        try:
-            for queue in queues:
-                broker.note_present(queue, worker)
-        except broker.BrokerError as error:
-            log.warning("the broker does not answer: %s", error)
-        _gone.wait(EVERY_S)
-
-
-@worker_shutdown.connect
-def leave(sender: Any, **_: Any) -> None:
-    """So that probes need not wait for the worker to be missed."""
-    _gone.set()
-    try:
-        for queue in _queues(sender):
-            broker.note_gone(queue, sender.hostname)
-    except broker.BrokerError as error:
-        log.warning("the broker does not answer: %s", error)

@@ -1,6 +1,7 @@
 """The door: what it lets in, what it refuses, and in which words."""
 
 import json
+import threading
 
 import jwt
 import pytest
@@ -165,7 +166,20 @@ def test_a_bad_question_is_refused_with_what_to_do(http, headers, ask, status, t
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[", b"[]", b'{"ask":{"msg":"a\\u0000b"}}', b'{"x":NaN}', b"[" * 5000, b"\xff"]
+    "body",
+    [
+        b"",
+        b"[",
+        b"[]",
+        b"\xff",
+        b'{"ask":{"msg":"a\\u0000b"}}',
+        b'{"ask":{"msg":"a\\ud800b"}}',
+        b'{"ask":{"msg":"hi","data":{"x":NaN}}}',
+        b'{"ask":{"msg":"hi","data":{"x":1e400}}}',
+        b'{"ask":{"msg":"hi","data":{"x":' + b"[" * 40 + b"]" * 40 + b"}}}",
+        b'{"ask":{"msg":"hi","collection_id":"' + b"9" * 5000 + b'"}}',
+        b'{"ask":{"msg":"hi","collection_id":true}}',
+    ],
 )
 def test_a_body_that_cannot_be_kept_is_refused(http, headers, body):
     reply = http.post("/job", data=body, headers=headers)
@@ -245,6 +259,7 @@ def test_the_same_content_is_taken_once(http):
     other = http.post(path + "a.md", data=b"other text", headers=who)
     assert (first.status_code, again.status_code, other.status_code) == (202, 200, 202)
     assert again.json["unchanged"] is True
+    assert again.json["name"] == "b.md"
     assert again.json["id"] == first.json["id"] != other.json["id"]
 
 
@@ -302,6 +317,33 @@ def test_the_same_review_twice_is_one_and_history_is_kept(http, headers):
     assert (unchanged.json["reviewed_answer"], unchanged.json["reviewed_score"]) == ("second", 80.0)
 
 
+@pytest.mark.parametrize("state", [-1, 32768, 1e400])
+def test_a_state_that_no_column_can_hold_is_refused(http, headers, state):
+    assert send(http, "POST", "/ai/result", {"state": state}, headers).status_code == 400
+
+
+def test_where_a_chains_answer_came_from_cannot_be_rewritten(http, headers):
+    own = log_in(http).json["id"]
+    session_value(
+        "insert into answers (tenant_id, user_id, origin, answer, data)"
+        f" values (1, {own}, 'chain', 'llm', '{{\"grounded\": false}}') returning id"
+    )
+    review = {"id": 1, "reviewed_answer": "x", "reviewed_score": 1, "data": {"grounded": True}}
+    changed = send(http, "PUT", "/ai/result", review | {"tags": "a,b"}, headers).json
+    assert (changed["data"], changed["tags"]) == ({"grounded": False}, "a,b")
+
+
+def test_every_review_of_an_answer_can_be_read(http, headers):
+    job = send(http, "POST", "/job", QUESTION, headers).json["id"]
+    id = send(http, "POST", "/ai/result", {"job_id": job}, headers).json["id"]
+    for text in ("first", "second"):
+        send(http, "PUT", "/ai/result", {"id": id, "reviewed_answer": text}, headers)
+    reviews = http.get(f"/ai/result/{job}/reviews", headers=headers).json["reviews"]
+    assert [one["answer"] for one in reviews] == ["second", "first"]
+    stranger = sign_up(http, "stranger@example.org")
+    assert http.get(f"/ai/result/{job}/reviews", headers=stranger).status_code == 404
+
+
 @pytest.mark.parametrize("confidence", [-0.1, 100.1, 1e9])
 def test_a_confidence_outside_its_range_is_refused_with_the_range(http, headers, confidence):
     id = send(http, "POST", "/ai/result", {}, headers).json["id"]
@@ -324,6 +366,38 @@ def test_an_expert_reviews_what_a_member_asked(http, headers):
 def test_the_last_owner_stays_one(http):
     reply = send(http, "PUT", "/members/admin@redten.local", {"role": "member"}, owner(http))
     assert (reply.status_code, reply.json["code"]) == (409, "last_owner")
+
+
+def test_two_owners_cannot_demote_each_other_at_once(http):
+    who = owner(http)
+    other = sign_up(http, "other@example.org")
+    send(http, "PUT", "/members/other@example.org", {"role": "owner"}, who)
+    emails = {"other@example.org": who, "admin@redten.local": other}
+
+    def demote(email):
+        client = http.application.test_client()
+        send(client, "PUT", f"/members/{email}", {"role": "member"}, emails[email])
+
+    for _ in range(5):
+        threads = [threading.Thread(target=demote, args=(email,)) for email in emails]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert session_value("select count(*) from memberships where role = 'owner'") == 1
+        session_value("update memberships set role = 'owner' returning 1")
+
+
+@pytest.mark.parametrize("name", ["2", "..", "a/b", "a\nb", "\x1b[31m", " ", "x" * 129])
+def test_a_collection_needs_a_name_that_is_no_id_and_can_be_shown(http, headers, name):
+    reply = send(http, "POST", "/collections", {"name": name}, headers)
+    assert reply.status_code == 400, reply.json
+
+
+def test_an_email_is_the_same_in_any_case(http, headers):
+    again = send(http, "POST", "/user", {"email": "MEMBER@example.org", "password": "a secret"})
+    assert "already registered" in again.text
+    assert log_in(http, email="Member@Example.org").json["email"] == "member@example.org"
 
 
 def test_a_tenant_that_one_does_not_belong_to_is_not_found(http, headers):

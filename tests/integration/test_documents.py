@@ -1,6 +1,8 @@
 """A document's way in: whole or absent, once, and never two versions at a time."""
 
 import json
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from models.collection import find_collection
 from models.document import Document, drop_older_versions, nearest, put_chunks
@@ -72,6 +75,7 @@ def test_a_reader_sees_the_older_version_until_the_newer_one_is_whole(http, owne
             name="a.md",
             content_sha256="f" * 64,
             size_in_bytes=1,
+            blob="documents/newer",
             step="store_document",
         )
         session.add(newer)
@@ -80,6 +84,47 @@ def test_a_reader_sees_the_older_version_until_the_newer_one_is_whole(http, owne
         drop_older_versions(session, newer)
         assert read() == ["the old text"]
     assert read() == ["the new text"]
+
+
+def contents(http, owner) -> dict[str, str]:
+    """What is searchable under which name."""
+    found = session_value(
+        "select json_object_agg(d.name, c.text)::text from chunks c"
+        " join documents d on d.id = c.document_id"
+    )
+    return json.loads(found) if found else {}
+
+
+def test_a_file_that_was_moved_aside_is_not_lost_when_another_takes_its_name(http, owner):
+    upload(http, owner, "report.md", b"the first report")
+    assert upload(http, owner, "report-old.md", b"the first report")["name"] == "report-old.md"
+    upload(http, owner, "report.md", b"the second report")
+    assert contents(http, owner) == {
+        "report-old.md": "the first report",
+        "report.md": "the second report",
+    }
+
+
+def test_content_that_another_name_holds_already_still_replaces_an_older_version(http, owner):
+    upload(http, owner, "a.md", b"alpha")
+    upload(http, owner, "b.md", b"beta")
+    upload(http, owner, "a.md", b"beta")
+    assert contents(http, owner) == {"a.md": "beta"}
+    until(lambda: len(files("documents")) == 1)
+
+
+def test_a_change_that_is_taken_back_while_it_is_on_its_way_is_taken_back(http, owner, alive):
+    upload(http, owner, "a.md", b"the first version")
+    suspended = alive["ingest"].pid
+    os.killpg(suspended, signal.SIGSTOP)
+    try:
+        second = http.post(PATH + "a.md", data=b"the second version", headers=owner)
+        again = http.post(PATH + "a.md", data=b"the first version", headers=owner)
+    finally:
+        os.killpg(suspended, signal.SIGCONT)
+    assert (second.status_code, again.json["unchanged"]) == (202, True)
+    upload(http, owner, "last.md", b"the queue is through")
+    assert contents(http, owner)["a.md"] == "the first version"
 
 
 def test_a_document_that_cannot_be_read_fails_with_its_reason(http, owner):
@@ -99,6 +144,7 @@ def test_a_failed_document_may_be_sent_again_and_is_listed_once(http, owner):
     first = upload(http, owner, "a.pdf", b"%PDF-1.7 and then nothing")
     again = upload(http, owner, "a.pdf", b"%PDF-1.7 and then nothing")
     assert again["id"] != first["id"]
+    assert len(files("documents")) == 1
     listed = http.get("/collections/embed-security/documents", headers=owner).json["documents"]
     assert [one["id"] for one in listed] == [again["id"]]
 
@@ -131,9 +177,32 @@ def test_many_at_once_are_taken_once(http, owner):
     assert texts() == ["the same text"]
 
 
+def test_a_document_removed_on_its_way_leaves_nothing(http, owner):
+    long = "\n\n".join(f"Paragraph {number} " + "word " * 150 for number in range(60))
+    sent = http.post(PATH + "long.md", data=long.encode(), headers=owner).json
+    until(lambda: session_value("select stages->'embed'->>0 from documents") is not None)
+    path = f"/collections/embed-security/documents/{sent['id']}"
+    assert http.delete(path, headers=owner).status_code == 200
+    upload(http, owner, "last.md", b"the queue is through")
+    until(lambda: files("work") == [])
+    assert texts() == ["the queue is through"]
+    assert len(files("documents")) == 1
+
+
+def test_storing_leaves_the_lease_free_to_be_extended(http, owner):
+    upload(http, owner, "a.md", b"text")
+    session_value("update documents set state = 2, step = 'store_document' returning id")
+    with session_scope(1) as session:
+        document = session.query(Document).one()
+        put_chunks(session, document, [(0, 1, "x")], np.ones((1, 384), np.float32))
+        with session_scope(1) as other:
+            other.execute(text("set local lock_timeout = '1s'"))
+            assert Document.extend(other, document.id, 1, "store_document")
+
+
 def test_a_document_is_whole_after_its_worker_was_killed(http, owner, alive):
-    text = "\n\n".join(f"Paragraph {number} " + "word " * 150 for number in range(300))
-    sent = http.post(PATH + "long.md", data=text.encode(), headers=owner).json
+    long = "\n\n".join(f"Paragraph {number} " + "word " * 150 for number in range(300))
+    sent = http.post(PATH + "long.md", data=long.encode(), headers=owner).json
     until(lambda: session_value("select stages->'embed'->>0 from documents") is not None)
     kill(alive["ingest"])
     with workers(inference="", pipeline="", sweep=""):

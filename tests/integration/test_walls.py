@@ -34,11 +34,24 @@ def other(admin: Caller) -> Caller:
     return caller
 
 
+def made(collection: Collection) -> Document:
+    """A document that was just uploaded."""
+    return Document(
+        tenant_id=collection.tenant_id,
+        collection_id=collection.id,
+        name="a.md",
+        content_sha256="0" * 64,
+        size_in_bytes=1,
+        blob="documents/a",
+        step="load_document",
+    )
+
+
 def _fill(caller: Caller) -> None:
     with session_scope(caller.tenant_id) as session:
         collection = add_collection(session, caller, "theirs", Visibility.TENANT)
         mine = {"tenant_id": caller.tenant_id, "user_id": caller.user_id}
-        document, _ = add_document(session, caller.tenant_id, collection.id, "a.md", "0" * 64, 1)
+        document, _ = add_document(session, made(collection))
         put_chunks(session, document, [(0, 1, "text")], np.ones((1, 4), np.float32))
         job = Job(
             **mine,
@@ -107,7 +120,7 @@ def test_the_tenant_of_a_transaction_does_not_stay_with_the_connection(other):
 def test_public_collection_is_read_and_not_written_by_other_tenants(other, admin):
     with session_scope(1) as session:
         collection = find_collection(session, admin, "embed-security")
-        document, _ = add_document(session, 1, collection.id, "a.md", "1" * 64, 1)
+        document, _ = add_document(session, made(collection))
         put_chunks(session, document, [(0, 1, "shared")], np.ones((1, 4), np.float32))
 
     with session_scope(OTHER) as session:

@@ -66,7 +66,7 @@ def test_a_step_hands_on_to_the_next_and_the_last_one_ends_the_work(job):
 def test_a_stale_attempt_can_neither_hand_on_nor_fail_nor_finish(job):
     do(Job.claim, job, 1, "start_job")
     expire(job)
-    assert do(Job.restart, job, 1, State.RUNNING).attempt == 2
+    assert do(Job.restart, job, 1).attempt == 2
 
     assert do(Job.hand_on, job, 1, "start_job", "embed_question") is None
     assert do(Job.fail, job, 1, "code", "stale") is None
@@ -77,22 +77,30 @@ def test_a_stale_attempt_can_neither_hand_on_nor_fail_nor_finish(job):
 
 def test_running_work_is_restarted_only_after_its_lease_and_that_is_a_loss(job):
     do(Job.claim, job, 1, "start_job")
-    assert do(Job.restart, job, 1, State.RUNNING) is None
+    assert do(Job.restart, job, 1) is None
     expire(job)
-    again = do(Job.restart, job, 1, State.RUNNING)
+    again = do(Job.restart, job, 1)
     assert (again.attempt, again.losses, again.step) == (2, 1, "start_job")
 
 
 def test_waiting_work_is_sent_again_without_a_loss(job):
-    again = do(Job.restart, job, 1, State.WAITING)
+    again = do(Job.send_again, job, 1, look(job).since)
     assert (again.attempt, again.losses) == (2, 0)
+
+
+def test_waiting_work_that_has_moved_meanwhile_is_not_sent_again(job):
+    seen = look(job).since
+    do(Job.claim, job, 1, "start_job")
+    do(Job.hand_on, job, 1, "start_job", "embed_question")
+    assert do(Job.send_again, job, 1, seen) is None
+    assert (look(job).attempt, look(job).step) == (1, "embed_question")
 
 
 def test_done_is_never_overturned(job):
     do(Job.claim, job, 1, "start_job")
     do(Job.finish, job, 1, "start_job")
     assert do(Job.fail, job, 1, "code", "late") is None
-    assert do(Job.restart, job, 1, State.RUNNING) is None
+    assert do(Job.restart, job, 1) is None
     assert look(job).state == State.DONE
 
 

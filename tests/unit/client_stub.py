@@ -31,7 +31,12 @@ ANSWER = {
     },
 }
 
-Reply = tuple[int, Any] | Exception
+NO_SUCH_USER = (
+    400,
+    {"msg": f"User login failed - user does not exist with email={EMAIL}", "code": "no_user"},
+)
+
+Reply = tuple[int, Any] | BaseException
 
 
 class Stub(BaseAdapter):
@@ -71,7 +76,7 @@ class Stub(BaseAdapter):
         self.bodies.append(sent.encode() if isinstance(sent, str) else sent)
         replies = self._replies.get((str(request.method), _path(request)), [(404, {"msg": "?"})])
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
-        if isinstance(reply, Exception):
+        if isinstance(reply, BaseException):
             raise reply
         return _response(request, *reply)
 

@@ -28,12 +28,15 @@ class Seen(NamedTuple):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Logs anybody in, takes documents, drops whoever asks for /dropped, never answers /silent."""
+    """Logs anybody in, takes documents, and breaks off where the path says so."""
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
 
     def do_POST(self) -> None:
+        if "/torn/" in self.path:
+            self.close_connection = True
+            return
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.seen.append(Seen("POST", self.path, dict(self.headers), body))  # type: ignore[attr-defined]
         self._answer(201, USER if self.path.endswith("/login") else DOCUMENT)
@@ -44,6 +47,10 @@ class Handler(BaseHTTPRequestHandler):
             self.server.over.wait(10)  # type: ignore[attr-defined]
         elif self.path.endswith("/dropped"):
             self.close_connection = True
+        elif self.path.endswith("/torn"):
+            self._begin(200, 100)
+            self.wfile.write(b"{")
+            self.close_connection = True
         elif self.path.endswith("/page"):
             self._answer(200, "<html>")
         elif self.path.endswith("/moved"):
@@ -53,12 +60,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: object) -> None:
         raw = json.dumps(body).encode()
+        self._begin(status, len(raw))
+        self.wfile.write(raw)
+
+    def _begin(self, status: int, length: int) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", str(len(raw)))
+        self.send_header("Content-Length", str(length))
         if status == 302:
             self.send_header("Location", "http://elsewhere.test/")
         self.end_headers()
-        self.wfile.write(raw)
 
 
 def authority(folder: Path, name: str, host: str) -> Path:

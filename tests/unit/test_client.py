@@ -121,19 +121,21 @@ def test_a_failed_job_raises_its_reason(stub: Stub, client: Client) -> None:
 @pytest.mark.usefixtures("impatient")
 def test_a_lost_connection_is_borne_while_waiting(stub: Stub, client: Client) -> None:
     restarting = (503, {"msg": "starting"})
-    stub.on("GET", "/job/5", job(State.WAITING), DROPPED, restarting, job(State.DONE))
+    stub.on("GET", "/job/5", DROPPED, job(State.WAITING), DROPPED, restarting, job(State.DONE))
     stub.on("GET", "/ai/result/5", DROPPED, (200, ANSWER))
 
     assert client.result(5).id == 9
 
 
-def test_a_lost_connection_on_the_first_look_is_told_at_once(stub: Stub, client: Client) -> None:
-    stub.on("GET", "/job/5", DROPPED)
+def test_a_server_that_is_not_there_at_the_login_is_told_at_once(
+    stub: Stub, client: Client
+) -> None:
+    stub.on("POST", "/login", DROPPED)
 
     with pytest.raises(ClientError, match="dropped"):
         client.result(5)
 
-    assert stub.routes.count("GET /job/5") == 1
+    assert stub.routes == ["POST /login"]
 
 
 def test_a_question_is_never_sent_twice(stub: Stub, client: Client) -> None:

@@ -5,12 +5,8 @@ import pytest
 from client.client import Client
 from client.errors import ClientError
 from client.records import Answer
-from tests.unit.client_stub import EMAIL, USER, Stub
+from tests.unit.client_stub import EMAIL, NO_SUCH_USER, USER, Stub
 
-NO_SUCH_USER = (
-    400,
-    {"msg": f"User login failed - user does not exist with email={EMAIL}", "code": "no_user"},
-)
 WRONG_PASSWORD = (400, {"msg": "User login failed - invalid password", "code": "bad_password"})
 
 
@@ -77,7 +73,7 @@ def test_the_tenant_acted_for_is_named(stub: Stub) -> None:
 
     stub.client(tenant="acme").members()
 
-    assert stub.requests[-1].headers["X-Redten-Tenant"] == "acme"
+    assert stub.requests[-1].headers["X-Redten-Tenant"] == b"acme"
 
 
 @pytest.mark.parametrize(

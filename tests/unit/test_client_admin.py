@@ -84,6 +84,35 @@ def test_a_collection_that_is_there_is_one_line_and_exit_code_1(stub: Stub) -> N
     assert (result.exit_code, result.stderr) == (1, "redten: is there\n")
 
 
+def test_what_the_group_is_told_holds_for_its_command(stub: Stub) -> None:
+    stub.on("POST", "/collections", (201, COLLECTION))
+    stub.on("DELETE", "/collections/lights/documents/3", (200, {"id": 3}))
+
+    made = run(stub, "collections", "--json", "create", "lights")
+    removed = run(stub, "documents", "-c", "lights", "--json", "rm", "a.pdf")
+
+    assert json.loads(made.stdout)["name"] == "lights"
+    assert [document["id"] for document in json.loads(removed.stdout)] == [3]
+
+
+def test_nothing_is_removed_from_a_collection_that_nobody_named(stub: Stub) -> None:
+    result = run(stub, "documents", "rm", "a.pdf")
+
+    assert result.exit_code == 2
+    assert stub.requests == []
+
+
+def test_arguments_that_are_no_text_find_nothing(stub: Stub) -> None:
+    documents = run(stub, "documents", "-c", "\udcff")
+    role = run(stub, "users", "role", "e\udcff@b.c", "expert")
+
+    assert (documents.exit_code, role.exit_code) == (1, 1)
+    assert [route for route in stub.routes if "%3F" in route] == [
+        "GET /collections/%3F/documents",
+        "PUT /members/e%3F%40b.c",
+    ]
+
+
 def test_documents_are_listed_with_the_reason_of_a_failure(stub: Stub) -> None:
     rows = cells(run(stub, "documents", "-c", "lights"))
 

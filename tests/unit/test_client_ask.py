@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from cli import main
 from client.show import NOT_GROUNDED, NOT_SUPPORTED
-from tests.unit.client_stub import ANSWER, Stub
+from tests.unit.client_stub import ANSWER, EMAIL, NO_SUCH_USER, USER, Reply, Stub
 
 
 @pytest.fixture
@@ -136,6 +136,22 @@ def test_a_failed_job_is_one_line_and_exit_code_1(stub: Stub) -> None:
     assert result.stderr == "redten: job 5 failed: lost three times\n"
 
 
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (KeyboardInterrupt(), ""),
+        ((400, {"code": "invalid_token", "message": "it has expired"}), "it has expired; "),
+    ],
+)
+def test_who_stops_waiting_is_told_how_to_go_on(stub: Stub, reply: Reply, said: str) -> None:
+    stub.on("GET", "/job/5", reply)
+
+    result = run(stub, "ask", "how much oil?")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"redten: {said}job 5 goes on: redten result 5\n"
+
+
 def test_an_unknown_collection_is_told_in_the_servers_words(stub: Stub) -> None:
     stub.on("POST", "/job", (404, {"code": "collection_not_found", "message": "no collection x"}))
 
@@ -145,6 +161,17 @@ def test_an_unknown_collection_is_told_in_the_servers_words(stub: Stub) -> None:
 
 
 # --- every command ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("args", [["ask", "how much oil?"], ["result", "5"], ["search", "5"]])
+def test_an_account_that_was_made_is_told(stub: Stub, args: list[str]) -> None:
+    stub.on("POST", "/login", NO_SUCH_USER, (201, USER))
+    stub.on("POST", "/user", (201, USER))
+    stub.on("POST", "/ai/result/search", (200, {"recs": []}))
+
+    result = run(stub, *args)
+
+    assert (result.exit_code, result.stderr) == (0, f"made an account for {EMAIL}\n")
 
 
 @pytest.mark.parametrize(

@@ -125,10 +125,23 @@ def test_silence_ends_in_a_timeout(url: str, ca: str) -> None:
     assert (error.code, error.passing) == ("timeout", True)
 
 
-def test_a_dropped_connection_is_told_apart(url: str, ca: str) -> None:
-    error = failure(Connection(url, ca), "/dropped")
+@pytest.mark.parametrize("path", ["/dropped", "/torn"])
+def test_a_dropped_connection_is_told_apart(url: str, ca: str, path: str) -> None:
+    error = failure(Connection(url, ca), path)
 
     assert (error.code, error.passing) == ("dropped", True)
+
+
+def test_a_connection_that_breaks_in_mid_upload_is_no_fault_of_the_authority(
+    url: str, ca: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.bin"
+    path.write_bytes(bytes(8 << 20))
+
+    with Client(url, EMAIL, "secret", ca=ca) as client, pytest.raises(ClientError) as caught:
+        client.upload("torn", path, "large.bin")
+
+    assert (caught.value.code, caught.value.passing) == ("dropped", True)
 
 
 def test_something_else_than_json_is_no_redten_server(url: str, ca: str) -> None:
@@ -198,6 +211,15 @@ def test_an_empty_file_is_sent_with_its_length(
     assert "Transfer-Encoding" not in headers
 
 
+def test_a_tenant_may_have_any_name(url: str, ca: str, server: ThreadingHTTPServer) -> None:
+    with Client(url, EMAIL, "secret", ca=ca, tenant="Маяк") as client:
+        client.members()
+
+    # The server reads a header's bytes as Latin-1.
+    named = server.seen[-1].headers["X-Redten-Tenant"]  # type: ignore[attr-defined]
+    assert named.encode("latin-1").decode() == "Маяк"
+
+
 def test_the_debug_log_names_requests_and_no_secrets(
     url: str, ca: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -226,10 +248,22 @@ def test_an_address_without_tls_is_refused() -> None:
         base_url(Settings(AI_API="http://api.test"))  # type: ignore[call-arg]
 
 
-def test_a_client_certificate_needs_both_its_files(ca: str) -> None:
-    alone = Settings(AI_API_CA=ca, AI_API_CERT=ca)  # type: ignore[call-arg]
-    both = Settings(AI_API_CA=ca, AI_API_CERT=ca, AI_API_KEY=ca)  # type: ignore[call-arg]
+def test_a_client_certificate_goes_with_its_key(ca: str) -> None:
+    both = Settings(AI_API_CERT=ca, AI_API_KEY=ca)  # type: ignore[call-arg]
 
-    with Client.from_settings(alone) as one, Client.from_settings(both) as two:
-        assert one.connection.cert is None
-        assert two.connection.cert == (ca, ca)
+    with Client.from_settings(both) as client:
+        assert client.connection.cert == (ca, ca)
+
+
+def test_an_empty_client_certificate_and_key_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_API_CERT", "")
+    monkeypatch.setenv("AI_API_KEY", "")
+
+    with Client.from_settings(Settings()) as client:
+        assert client.connection.cert is None
+
+
+@pytest.mark.parametrize("name", ["AI_API_CERT", "AI_API_KEY"])
+def test_a_client_certificate_or_a_key_alone_is_refused(name: str, ca: str) -> None:
+    with pytest.raises(ClientError, match="set both, or neither"):
+        Client.from_settings(Settings(**{name: ca}))  # type: ignore[arg-type]

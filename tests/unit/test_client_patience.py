@@ -16,17 +16,32 @@ def test_pauses_grow_from_a_tenth_to_two_seconds() -> None:
     assert first[-1] == 2.0
 
 
-def test_patience_ends() -> None:
-    calls: list[int] = []
+class Clock:
+    """Stands in for `time`: it goes on only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(patience, "time", clock)
+    calls_s: list[float] = []
 
     def fail() -> None:
-        calls.append(1)
+        calls_s.append(clock.now_s)
         raise ClientError("gone", code="unreachable")
 
     with pytest.raises(ClientError, match="gone"):
-        patience.patiently(fail, patience_s=0.2)
+        patience.patiently(fail, patience_s=0.3)
 
-    assert len(calls) == 2
+    assert calls_s == pytest.approx([0.0, 0.1, 0.25])
 
 
 def test_a_lasting_failure_is_not_tried_again() -> None:

@@ -1,12 +1,13 @@
 """`redten ingest`: what is sent, followed, reported, and survives."""
 
 import json
+import ssl
 from pathlib import Path
 
 import pytest
 import requests
 from click.testing import CliRunner, Result
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
 from cli import main
 from client import patience, transfer
@@ -14,6 +15,9 @@ from client.records import State
 from tests.unit.client_stub import Stub
 
 DROPPED = requests.exceptions.ConnectionError("Connection aborted.")
+TORN = requests.exceptions.SSLError(
+    MaxRetryError(None, "/", SSLError(ssl.SSLEOFError(8, "EOF")))  # type: ignore[arg-type]
+)
 REFUSED = requests.exceptions.ConnectionError(
     MaxRetryError(None, "/", NewConnectionError(None, "refused"))  # type: ignore[arg-type]
 )
@@ -156,14 +160,28 @@ def test_a_folder_without_files_is_a_failure(stub: Stub, tmp_path: Path) -> None
     assert result.stderr == f"redten: no files in {tmp_path}\n"
 
 
-def test_two_files_of_one_name_are_wrong_usage(stub: Stub, folder: Path) -> None:
+def test_a_second_file_of_one_name_fails_and_the_others_go_on(stub: Stub, folder: Path) -> None:
+    stub.on("POST", UPLOADS, stored(1), stored(2))
     (folder / "sub").mkdir()
-    (folder / "sub" / "a.txt").write_text("another")
+    other = folder / "sub" / "a.txt"
+    other.write_text("another")
 
-    result = run(stub, folder / "a.txt", folder / "sub" / "a.txt", "-c", "docs")
+    code, said = report(stub, folder / "a.txt", other, folder / "b.txt")
 
-    assert result.exit_code == 2
-    assert f"POST {UPLOADS}" not in stub.routes
+    assert code == 1
+    assert [(entry["name"], entry["code"]) for entry in said["documents"]] == [
+        (str(other), "same_name"),
+        ("a.txt", None),
+        ("b.txt", None),
+    ]
+    assert b"another" not in stub.bodies
+
+
+def test_a_path_that_is_no_text_can_be_told(stub: Stub, folder: Path) -> None:
+    result = run(stub, "\udcff.pdf", "-c", "docs")
+
+    assert result.exit_code == 1
+    assert "failed  ?.pdf: no such file" in result.stdout
 
 
 # --- the collection -----------------------------------------------------------------------------
@@ -192,6 +210,20 @@ def test_a_collection_made_by_another_run_meanwhile_is_fine(stub: Stub, folder: 
     assert run(stub, folder / "a.txt", "-c", "docs").exit_code == 0
 
 
+def test_a_missing_collection_that_cannot_be_made_is_told_with_the_reason(
+    stub: Stub, folder: Path
+) -> None:
+    said = "name: digits alone are an id"
+    stub.on("POST", "/collections", (400, {"code": "invalid_request", "message": said}))
+
+    result = run(stub, folder / "a.txt", "-c", "99999")
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"redten: there is no collection 99999, and it cannot be made: {said}\n"
+    )
+
+
 def test_a_collection_that_is_there_keeps_its_visibility(stub: Stub, folder: Path) -> None:
     stub.on("POST", UPLOADS, stored(1))
 
@@ -204,8 +236,11 @@ def test_a_collection_that_is_there_keeps_its_visibility(stub: Stub, folder: Pat
 # --- connections lost ---------------------------------------------------------------------------
 
 
-def test_a_connection_dropped_in_between_is_borne(stub: Stub, folder: Path) -> None:
-    stub.on("POST", UPLOADS, DROPPED, accepted(1))
+@pytest.mark.parametrize("lost", [DROPPED, TORN])
+def test_a_connection_dropped_in_between_is_borne(
+    stub: Stub, folder: Path, lost: Exception
+) -> None:
+    stub.on("POST", UPLOADS, lost, accepted(1))
     stub.on("GET", "/documents/1", DROPPED, (503, {"msg": "starting"}), stored(1))
 
     code, said = report(stub, folder / "a.txt")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.sources import Source, SourceError, find
+from ingest.sources import Source, find
 
 FILES = ("b.md", "a.pdf", "sub/c.csv", "sub/deep/d.txt", ".hidden.txt", ".git/config", "sub/.e.md")
 
@@ -20,17 +20,21 @@ def docs(tmp_path) -> Path:
 
 
 def names(*paths: object) -> list[str]:
-    return [source.name for source in find([str(path) for path in paths])]
+    found, refused = find([str(path) for path in paths])
+    assert refused == []
+    return [source.name for source in found]
 
 
 def test_a_file_goes_by_its_own_name(docs):
     path = docs / "sub/c.csv"
 
-    assert list(find([str(path)])) == [Source(path, "c.csv")]
+    assert find([str(path)]) == ([Source(path, "c.csv")], [])
 
 
 def test_a_folder_gives_all_its_files_sorted_by_the_name_within_it(docs):
-    assert list(find([str(docs)])) == [
+    found, _ = find([str(docs)])
+
+    assert found == [
         Source(docs / "a.pdf", "a.pdf"),
         Source(docs / "b.md", "b.md"),
         Source(docs / "sub/c.csv", "sub/c.csv"),
@@ -91,18 +95,28 @@ def test_a_name_with_wildcards_that_exists_is_no_pattern(docs):
     assert names(docs / "a[1].txt") == ["a[1].txt"]
 
 
-def test_what_does_not_exist_is_told_before_any_file_is_given(docs):
-    with pytest.raises(SourceError, match=r"no such file: .*nowhere\.pdf; "):
-        next(find([str(docs), str(docs / "nowhere.pdf")]))
-    with pytest.raises(SourceError, match=r"no file matches: .*\*\.docx"):
-        next(find([str(docs / "*.docx")]))
+def test_what_does_not_exist_is_told_and_the_others_are_found(docs):
+    nowhere, pattern = str(docs / "nowhere.pdf"), str(docs / "*.docx")
+
+    found, refused = find([nowhere, str(docs / "a.pdf"), pattern])
+
+    assert [source.name for source in found] == ["a.pdf"]
+    assert [(one.path, one.code) for one in refused] == [
+        (nowhere, "no_such_file"),
+        (pattern, "no_such_file"),
+    ]
+    assert f"no such file: {nowhere}; " in refused[0].reason
+    assert f"no file matches: {pattern}; " in refused[1].reason
 
 
-def test_two_files_of_one_name_are_refused(docs):
+def test_of_two_files_of_one_name_the_later_one_is_refused(docs):
     (docs / "sub/a.pdf").write_text("another")
 
-    with pytest.raises(SourceError, match=r"both be called a\.pdf"):
-        names(docs / "a.pdf", docs / "sub/a.pdf")
+    found, [refused] = find([str(docs / "a.pdf"), str(docs / "sub/a.pdf"), str(docs / "b.md")])
+
+    assert found == [Source(docs / "a.pdf", "a.pdf"), Source(docs / "b.md", "b.md")]
+    assert (refused.path, refused.code) == (str(docs / "sub/a.pdf"), "same_name")
+    assert "both be called a.pdf" in refused.reason
 
 
 def test_a_name_that_is_no_utf8_can_still_travel(docs):

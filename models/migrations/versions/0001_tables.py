@@ -53,8 +53,8 @@ def upgrade() -> None:
             ["default_tenant_id"], ["tenants.id"], name=op.f("fk_users_default_tenant_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
-        sa.UniqueConstraint("email", name=op.f("uq_users_email")),
     )
+    op.create_index("uq_users_email", "users", [sa.literal_column("lower(email)")], unique=True)
     op.create_table(
         "collections",
         sa.Column("id", sa.Integer(), sa.Identity(always=True), nullable=False),
@@ -128,6 +128,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=512), nullable=False),
         sa.Column("content_sha256", sa.String(length=64), nullable=False),
         sa.Column("size_in_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("blob", sa.String(length=128), nullable=False),
         sa.Column(
             "stages", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False
         ),
@@ -141,6 +142,7 @@ def upgrade() -> None:
         sa.Column(
             "since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
+        sa.Column("waited_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("code", sa.String(length=64), nullable=True),
         sa.Column("msg", sa.Text(), nullable=True),
@@ -188,6 +190,7 @@ def upgrade() -> None:
         sa.Column("session_id", sa.String(length=64), nullable=False),
         sa.Column("derived_session_id", sa.String(length=64), nullable=False),
         sa.Column("tags", sa.Text(), nullable=True),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column(
             "params", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False
         ),
@@ -199,6 +202,7 @@ def upgrade() -> None:
         sa.Column(
             "since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
+        sa.Column("waited_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("code", sa.String(length=64), nullable=True),
         sa.Column("msg", sa.Text(), nullable=True),
@@ -345,6 +349,7 @@ def upgrade() -> None:
         sa.Column(
             "since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
+        sa.Column("waited_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("code", sa.String(length=64), nullable=True),
         sa.Column("msg", sa.Text(), nullable=True),
@@ -409,6 +414,7 @@ def downgrade() -> None:
     op.drop_table("users_tokens")
     op.drop_table("memberships")
     op.drop_table("collections")
+    op.drop_index("uq_users_email", table_name="users")
     op.drop_table("users")
     op.drop_table("tenants")
     op.drop_table("epochs")

@@ -29,24 +29,23 @@ language sql stable security definer set search_path = public, pg_temp as $$
 $$
 """
 
-OVERDUE_WORK = """
+# One select of OVERDUE_WORK for each kind.
+OVERDUE_KIND = """
+        select '{kind}', w.id, w.tenant_id, w.attempt, w.losses, w.state, w.step::text, w.since,
+               exists (select from {table} r where r.state = 2 and r.step = w.step
+                       and r.waited_since > w.since + make_interval(secs => waiting_s))
+        from {table} w
+        where (w.state = 2 and w.lease_until < now())
+           or (w.state = 1 and w.since < now() - make_interval(secs => waiting_s))
+"""
+KINDS = (("job", "jobs"), ("document", "documents"), ("review", "reviews"))
+OVERDUE_WORK = f"""
 create function overdue_work(waiting_s double precision)
 returns table (kind text, id int, tenant_id int, attempt smallint, losses smallint,
-               state smallint, step text, since timestamptz)
+               state smallint, step text, since timestamptz, overtaken boolean)
 language sql stable security definer set search_path = public, pg_temp as $$
-    select w.kind, w.id, w.tenant_id, w.attempt, w.losses, w.state, w.step, w.since from (
-        select 'job', j.id, j.tenant_id, j.attempt, j.losses, j.state, j.step::text, j.since,
-               j.lease_until from jobs j where j.state in (1, 2)
-        union all
-        select 'document', d.id, d.tenant_id, d.attempt, d.losses, d.state, d.step::text, d.since,
-               d.lease_until from documents d where d.state in (1, 2)
-        union all
-        select 'review', r.id, r.tenant_id, r.attempt, r.losses, r.state, r.step::text, r.since,
-               r.lease_until from reviews r where r.state in (1, 2)
-    ) as w (kind, id, tenant_id, attempt, losses, state, step, since, lease_until)
-    where (w.state = 2 and w.lease_until < now())
-       or (w.state = 1 and w.since < now() - make_interval(secs => waiting_s))
-    order by w.since
+    {" union all ".join(OVERDUE_KIND.format(kind=kind, table=table) for kind, table in KINDS)}
+    order by 8
 $$
 """
 
