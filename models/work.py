@@ -135,6 +135,11 @@ class Work:
         return cls._again(session, (*waiting, cls.since == since))
 
     @classmethod
+    def hand_back(cls, session: Session, id: int, attempt: int, step: str) -> Self | None:
+        """Running, in a worker that is being stopped → waiting for its first step, no loss."""
+        return cls._again(session, cls._running(id, attempt, step))
+
+    @classmethod
     def _again(cls, session: Session, guard: tuple[Any, ...], **values: Any) -> Self | None:
         return cls._move(
             session,

@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from celery.exceptions import Ignore
+from celery.signals import worker_shutting_down
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.document import Document
 from models.overdue import KINDS
 from models.session import session_scope
 from settings import settings
-from tasks import artifacts
+from tasks import artifacts, chains
 from tasks.flow import Flow
 
 log = logging.getLogger(__name__)
+
+# What this process is working on, by the event that ends its keeper.
+_held: dict[threading.Event, tuple[Flow, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,11 @@ def _kept(flow: Flow, step: str) -> Iterator[threading.Event]:
     done, gone = threading.Event(), threading.Event()
     keeper = threading.Thread(target=_keep, args=(flow, step, done, gone), daemon=True)
     keeper.start()
+    _held[done] = (flow, step)
     try:
         yield gone
     finally:
+        del _held[done]
         done.set()
 
 
@@ -104,3 +110,21 @@ def _keep(flow: Flow, step: str, done: threading.Event, gone: threading.Event) -
         except SQLAlchemyError as error:
             # The next turn tries again; the lease outlives two of them.
             log.warning("%s %d attempt %d: lease not extended: %s", *_name(flow), error)
+
+
+@worker_shutting_down.connect
+def drain(**_: Any) -> None:
+    """A worker told to stop finishes what it can, then hands the rest back: that is no loss."""
+    timer = threading.Timer(settings.drain_s, _hand_back)
+    timer.daemon = True
+    timer.start()
+
+
+def _hand_back() -> None:
+    for flow, step in list(_held.values()):
+        record, (kind, id, attempt) = KINDS[flow["kind"]], _name(flow)
+        with session_scope(flow["tenant_id"]) as session:
+            moved = record.hand_back(session, id, attempt, step)
+        if moved:
+            log.warning("%s %d attempt %d: handed back, the worker stops", kind, id, attempt)
+            chains.send(kind, flow["tenant_id"], id, moved.attempt)

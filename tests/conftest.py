@@ -35,6 +35,7 @@ os.environ |= {
     "REDTEN_LEASE_S": "3",
     "REDTEN_STALE_AFTER_S": "1.5",
     "REDTEN_SWEEP_EVERY_S": "0.5",
+    "REDTEN_DRAIN_S": "0.5",
 }
 os.environ.setdefault("REDTEN_WEIGHTS_DIR", str(PROJECT / ".weights"))
 

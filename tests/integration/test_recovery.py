@@ -75,6 +75,19 @@ def test_a_question_survives_the_worker_that_was_answering_it(http, headers):
     assert len(asked()) == 2
 
 
+def test_a_worker_that_is_stopped_hands_its_question_back_without_a_loss(http, headers):
+    with answering() as process:
+        job = ask(http, headers, "slowest question")
+        until(lambda: running(job, "generate_answer"))
+        process.terminate()
+        until(lambda: session_value(f"select attempt from jobs where id = {job}") == 2)
+        kill(process)
+    with answering():
+        answer(http, headers, job, 60)
+    assert session_value(f"select losses from jobs where id = {job}") == 0
+    assert answers_of(job) == 1
+
+
 def test_an_answer_that_takes_longer_than_a_lease_is_not_lost(http, headers):
     with answering():
         job = ask(http, headers, "slowest question")
@@ -185,20 +198,29 @@ def test_a_broker_that_accepts_and_never_answers_holds_up_nobody(http, headers):
 
 
 def test_a_lost_message_is_missed_although_its_queue_is_never_empty(http, headers):
+    jobs: list[int] = []
+
+    def feed() -> bool:
+        """Keeps the queue filled until the lost question is sent again."""
+        while broker.connection().llen("inference") < 2:
+            jobs.append(ask(http, headers, f"slower question {len(jobs)}"))
+            until(lambda: broker.connection().llen("inference") > 0)
+        return session_value(f"select attempt from jobs where id = {lost}") == 2
+
     with answering():
         lost = ask(http, headers, "question whose message is lost")
         answer(http, headers, lost, 30)
-        session_value(
-            "update jobs set state = 1, step = 'generate_answer', since = now() returning id"
-        )
         session_value("delete from answers returning id")
-        jobs = [ask(http, headers, f"slower question {number}") for number in range(6)]
-        until(lambda: session_value(f"select attempt from jobs where id = {lost}") == 2)
-        assert broker.connection().llen("inference") > 0
+        jobs += [ask(http, headers, f"slower question {number}") for number in range(4)]
+        until(lambda: broker.connection().llen("inference") > 1)
+        session_value(
+            "update jobs set state = 1, step = 'generate_answer', since = now()"
+            f" where id = {lost} returning id"
+        )
+        until(feed)
         for job in (*jobs, lost):
             answer(http, headers, job, 60)
-    assert session_value(f"select attempt from jobs where id = {lost}") == 2
-    assert session_value(f"select max(attempt) from jobs where id <> {lost}") == 1
+    assert session_value("select max(attempt) from jobs where id <> %(lost)s", lost=lost) == 1
 
 
 @pytest.fixture(autouse=True)

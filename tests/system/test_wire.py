@@ -158,3 +158,35 @@ def test_nothing_older_than_tls_1_2_is_spoken(stack: Stack) -> None:
 
     assert refusal(*where, ssl.TLSVersion.TLSv1_1) == "TLSV1_ALERT_PROTOCOL_VERSION"
     assert refusal(*where, ssl.TLSVersion.TLSv1_2) is None
+
+
+def test_an_upload_that_breaks_off_is_not_taken_for_the_whole(person: Person) -> None:
+    person.door.call("POST", "/collections", {"name": "broken-off"})
+    where = urlsplit(person.door.url)
+    context = ssl.create_default_context(cafile=person.door.ca)
+    request = (
+        f"POST {where.path}/collections/broken-off/documents?name=a.txt HTTP/1.1\r\n"
+        f"Host: localhost\r\nBearer: {person.door.token}\r\nContent-Length: 300\r\n\r\n"
+    )
+
+    with (
+        socket.create_connection((str(where.hostname), int(where.port or 443))) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secured,
+    ):
+        secured.sendall(request.encode() + b"x" * 100)
+        secured.shutdown(socket.SHUT_WR)
+        answer = secured.recv(4096)
+
+    assert b" 400 " in answer.partition(b"\r\n")[0], answer
+    listed = person.door.call("GET", "/collections/broken-off/documents")
+    assert listed["documents"] == []
+
+
+def test_a_document_may_be_larger_than_a_body_of_json(person: Person) -> None:
+    person.door.call("POST", "/collections", {"name": "large"})
+    text = b"The tower is high.\n\n" * (3 * MIB // 20)
+
+    answer = person.door.send("POST", "/collections/large/documents?name=a.txt", data=text)
+
+    assert (answer.status_code, answer.json()["size_in_bytes"]) == (202, len(text))
+    person.door.call("DELETE", f"/collections/large/documents/{answer.json()['id']}")
