@@ -51,7 +51,9 @@ def _identify() -> Caller:
     with session_scope() as session:
         user = tokens.holder(session, _token())
         all_of_them = belongings(session, user.id)
-    place = _chosen(all_of_them, request.headers.get(TENANT_HEADER), user.default_tenant_id)
+    # WSGI gives headers as Latin-1; clients send UTF-8.
+    named = request.headers.get(TENANT_HEADER, "").encode("latin-1").decode("utf-8", "replace")
+    place = _chosen(all_of_them, named, user.default_tenant_id)
     return Caller(user.id, user.email, place.tenant_id, place.role)
 
 
@@ -66,7 +68,7 @@ def _token() -> str:
     raise tokens.invalid_token()
 
 
-def _chosen(all_of_them: list[Belonging], wanted: str | None, default: int) -> Belonging:
+def _chosen(all_of_them: list[Belonging], wanted: str, default: int) -> Belonging:
     for one in all_of_them:
         if wanted in (one.tenant, str(one.tenant_id)) if wanted else one.tenant_id == default:
             return one

@@ -38,10 +38,9 @@ PIECE_BYTES = 1 << 20
 
 
 def _shelf(shelf: Shelf) -> dict[str, Any]:
-    names = CollectionOut.model_fields.keys() - {"mine", "writable", "documents", "chunks"}
+    names = CollectionOut.model_fields.keys() - {"mine", "documents", "chunks"}
     return {name: getattr(shelf.collection, name) for name in names} | {
         "mine": shelf.collection.owner_id == caller().user_id,
-        "writable": shelf.collection.written_by(caller()),
         "documents": shelf.documents,
         "chunks": shelf.chunks,
     }

@@ -82,7 +82,11 @@ def _worded(message: str) -> str:
 
 def _fields(fields: dict[str, list[str]]) -> str:
     """One sentence for all fields that do not fit."""
-    return "; ".join(f"{name}: {', '.join(texts)}" for name, texts in fields.items())
+    plain = {
+        name: ", ".join(text.removeprefix("Value error, ") for text in texts)
+        for name, texts in fields.items()
+    }
+    return "; ".join(f"{name}: {text}" for name, text in plain.items())
 
 
 def _database_away(error: Exception) -> ResponseReturnValue:

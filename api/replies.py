@@ -147,7 +147,6 @@ class CollectionOut(Out):
     name: str
     visibility: str
     mine: bool
-    writable: bool
     documents: int
     chunks: int
     embed_model_name: str

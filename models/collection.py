@@ -125,7 +125,11 @@ def writable_collection(session: Session, caller: Caller, ref: str) -> Collectio
     """As `find_collection`, for filling. Raises RedtenError `read_only` as well."""
     found = find_collection(session, caller, ref)
     if not found.written_by(caller):
-        raise RedtenError("read_only", f"the collection {found.name!r} is not yours to change")
+        raise RedtenError(
+            "read_only",
+            f"the collection {found.name!r} is not yours to change: "
+            f"`redten collections create {found.name}` makes one of your own",
+        )
     return found
 
 

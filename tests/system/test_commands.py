@@ -35,6 +35,13 @@ def test_ask_prints_answer_score_and_place(newcomer: Person) -> None:
     assert "lighthouse-handbook.pdf, page 2" in facts
 
 
+def test_an_email_without_an_account_gets_one_and_is_told(newcomer: Person) -> None:
+    ended = redten(newcomer, "collections")
+
+    assert ended.returncode == 0
+    assert ended.stderr == f"made an account for {newcomer.email}\n"
+
+
 def test_a_question_comes_from_a_file_or_from_standard_input(
     person: Person, tmp_path: Path
 ) -> None:

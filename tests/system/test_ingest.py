@@ -83,9 +83,14 @@ def by_status(said: dict[str, Any], status: str) -> list[str]:
 
 def nearest(owner: Person, question: str, collection: str = COLLECTION) -> dict[str, Any]:
     """The passage nearest to the question."""
-    asked = ask(owner.door, question, collection, max_tokens=1, match_docs=1, min_q_score=-1)
-    [passage] = answered(owner.door, asked)["data"]["passages"]
-    return dict(passage)
+    [passage] = passages(owner, question, collection, 1)
+    return passage
+
+
+def passages(owner: Person, question: str, collection: str, most: int) -> list[dict[str, Any]]:
+    """The passages nearest to the question, near or not."""
+    asked = ask(owner.door, question, collection, max_tokens=1, match_docs=most, min_q_score=-1)
+    return list(answered(owner.door, asked)["data"]["passages"])
 
 
 def test_bad_files_are_reported_with_their_reasons(ingested: Ingested) -> None:
@@ -154,6 +159,36 @@ def test_a_changed_file_replaces_its_older_version(person: Person, tmp_path: Pat
     [collection] = [one for one in redten_json(person, "collections") if one["name"] == "mine"]
     assert (collection["documents"], collection["chunks"]) == (1, 1)
     assert "Ida Finch" in nearest(person, "Who keeps the harbour?", "mine")["text"]
+
+
+def test_a_file_that_becomes_a_copy_of_another_replaces_its_older_version(
+    person: Person, tmp_path: Path
+) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.md").write_text("Alpha is the red buoy.")
+    (folder / "b.md").write_text("Beta is the green buoy.")
+    ingest(person, folder, "mine")
+    (folder / "a.md").write_text("Beta is the green buoy.")
+
+    exit_code, _ = ingest(person, folder, "mine")
+
+    assert exit_code == 0
+    # The same content is kept once, under the name that it came by last.
+    assert [one["name"] for one in redten_json(person, "documents", "-c", "mine")] == ["b.md"]
+    found = passages(person, "Which buoy is Alpha?", "mine", 3)
+    assert {one["text"] for one in found} == {"Beta is the green buoy."}
+
+
+def test_a_document_of_some_megabytes_is_taken(person: Person, tmp_path: Path) -> None:
+    large = tmp_path / "bell.txt"
+    # Blanks make it large, but no chunks that would have to be embedded.
+    large.write_text("\n" * (3 << 20) + "The bell of Yarrow was cast in 1788.")
+
+    exit_code, said = ingest(person, large, "mine")
+
+    assert (exit_code, by_status(said, "stored")) == (0, ["bell.txt"])
+    assert "1788" in nearest(person, "When was the bell cast?", "mine")["text"]
 
 
 def test_a_path_that_is_not_there_fails_and_the_others_go_on(
