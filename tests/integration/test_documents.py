@@ -16,7 +16,8 @@ from models.collection import find_collection
 from models.document import Document, drop_older_versions, nearest, put_chunks
 from models.session import session_scope
 from tests.conftest import LAYOUT
-from tests.integration.conftest import kill, session_value, until, upload, workers
+from tests.integration.door import upload
+from tests.integration.processes import kill, session_value, until, workers
 
 PATH = "/collections/embed-security/documents?name="
 

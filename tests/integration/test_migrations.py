@@ -6,7 +6,7 @@ from alembic import command
 from local.postgres import DATABASE
 from models.migrate import alembic_config, upgrade
 from tests.conftest import CLUSTER
-from tests.integration.conftest import session_value
+from tests.integration.processes import session_value
 
 
 @pytest.fixture

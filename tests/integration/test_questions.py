@@ -8,18 +8,8 @@ import pytest
 
 from models.overdue import KINDS
 from tasks import chains
-from tests.integration.conftest import (
-    FAKE,
-    answer,
-    ask,
-    asked,
-    result,
-    session_value,
-    sign_up,
-    until,
-    upload,
-    workers,
-)
+from tests.integration.door import answer, ask, result, sign_up, upload
+from tests.integration.processes import FAKE, asked, session_value, until, workers
 
 TEXT = b"# Gull Rock\n\nThe tower of Gull Rock is 31 metres high.\n\n# Bread\n\nBread needs flour."
 

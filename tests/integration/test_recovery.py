@@ -13,18 +13,8 @@ import pytest
 
 from models.work import State
 from tasks import broker, chains
-from tests.integration.conftest import (
-    FAKE,
-    answer,
-    ask,
-    asked,
-    kill,
-    result,
-    session_value,
-    until,
-    worker,
-    workers,
-)
+from tests.integration.door import answer, ask, result
+from tests.integration.processes import FAKE, asked, kill, session_value, until, worker, workers
 
 
 def running(job: int, step: str) -> bool:

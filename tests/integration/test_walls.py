@@ -15,7 +15,7 @@ from models.review import Review
 from models.session import session_scope
 from models.tenant import Caller, Role, join
 from models.user import add_user
-from tests.integration.conftest import session_value
+from tests.integration.processes import session_value
 
 OTHER = 2
 

@@ -1,0 +1,136 @@
+"""Processes that the tests start, and waiting for what they do."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from local import postgres
+from tasks import broker
+from tests.conftest import CLUSTER, LAYOUT, PROJECT, VALKEY
+
+FAKE = "tests.integration.fake_engine"
+
+
+def until(condition: Callable[[], Any], limit_s: float = 30.0) -> Any:
+    """Waits until the condition holds and gives its value."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {limit_s} s: {condition}")
+        time.sleep(0.02)
+
+
+@contextmanager
+def program(
+    *command: str | Path, end_with: int = signal.SIGTERM, **options: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a group of its own, which is gone afterwards."""
+    process = subprocess.Popen([str(word) for word in command], start_new_session=True, **options)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, end_with)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+class Broker:
+    """Valkey, on the port and the data of this run; it can be killed, and comes back."""
+
+    def __init__(self) -> None:
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [str(VALKEY.binary), "valkey.conf"]
+        with (LAYOUT.logs / "valkey.log").open("ab") as log:
+            process = subprocess.Popen(command, cwd=LAYOUT.run, stdout=log, start_new_session=True)
+        until(VALKEY.answers)
+        return process
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self) -> None:
+        """As a supervisor would after a crash."""
+        self.kill()
+        self.process = self._start()
+
+
+def worker(queue: str, module: str = "tasks.app") -> subprocess.Popen[bytes]:
+    """A worker for one queue, started and taking messages."""
+    log = (LAYOUT.logs / f"{queue}.log").open("ab")
+    pool = {"ingest": "prefork", "sweep": "solo"}.get(queue, "threads")
+    command = f"-m celery -A {module} worker -Q {queue} --pool {pool} -c 1 -l INFO".split()
+    quick = f"-n {queue}-{time.monotonic_ns()}@%h --without-gossip --without-mingle".split()
+    process = subprocess.Popen(
+        [sys.executable, *command, *quick],
+        stdout=log,
+        stderr=log,
+        cwd=PROJECT,
+        start_new_session=True,
+    )
+    log.close()
+    return process
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to a worker and its children, as a crash of the machine would."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextmanager
+def workers(**modules: str) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """A worker for every queue but those given as None; ready when it gives them."""
+    queues = {"pipeline": "tasks.app", "inference": "tasks.app", "ingest": "tasks.app"}
+    with ExitStack() as stack:
+        made = {}
+        for queue, module in (queues | {"sweep": "tasks.app"} | modules).items():
+            if module:
+                made[queue] = worker(queue, module)
+                stack.callback(_stop, made[queue])
+        if "sweep" in made:
+            stack.enter_context(_beat())
+        until(lambda: not set(made) & set(broker.queues_without_worker()), 60)
+        yield made
+
+
+@contextmanager
+def _beat() -> Iterator[None]:
+    schedule = LAYOUT.run / "beat-schedule"
+    command = f"-m celery -A tasks.app beat -s {schedule} --pidfile=".split()
+    log = (LAYOUT.logs / "beat.log").open("ab")
+    with log, program(sys.executable, *command, stdout=log, stderr=log, cwd=PROJECT):
+        yield
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def asked() -> list[str]:
+    """The questions that reached the fake engine, in order."""
+    path = LAYOUT.run / "asked"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def session_value(statement: str, **values: Any) -> Any:
+    """One value, read past the walls."""
+    with CLUSTER.connect(postgres.DATABASE) as connection:
+        row = connection.execute(statement.encode(), values or None).fetchone()
+    return row[0] if row else None
