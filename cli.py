@@ -5,8 +5,6 @@ import logging
 
 import click
 
-from settings import settings
-
 COMMANDS = {
     "up": "local.cli:up",
     "demo": "local.demo:demo",
@@ -42,6 +40,9 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="redten")
 def main() -> None:
     """Ask LLMs about your own documents, and let experts make the answers better."""
+    # Here, where click says in a word that Ctrl-C has ended it: reading them takes its time.
+    from settings import settings
+
     logging.basicConfig(level=settings.log.upper(), format="%(levelname)s %(name)s %(message)s")
 
 

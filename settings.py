@@ -2,13 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DATA_ROOT = platformdirs.user_data_path("redten", appauthor=False)
+# Beside a checkout, where `make setup` puts them.
+PROJECT_WEIGHTS = Path(__file__).resolve().with_name(".weights")
 
 
 def option(env: str, default: object, description: str) -> Any:
@@ -59,7 +61,9 @@ class Settings(BaseSettings):
 
     # --- weights --------------------------------------------------------------------------------
     weights_dir: Path = option(
-        "REDTEN_WEIGHTS_DIR", DATA_ROOT / "weights", "GGUF files and converted embedding models."
+        "REDTEN_WEIGHTS_DIR",
+        PROJECT_WEIGHTS if PROJECT_WEIGHTS.is_dir() else DATA_ROOT / "weights",
+        "GGUF files and converted embedding models.",
     )
     model: str = option(
         "REDTEN_MODEL", "SmolLM2-135M-Instruct.Q8_0.gguf", "File name of the GGUF that answers."
@@ -84,6 +88,9 @@ class Settings(BaseSettings):
         "REDTEN_STALE_AFTER_S",
         15.0,
         "Seconds work waits on an empty queue before it is sent again.",
+    )
+    drain_s: float = option(
+        "REDTEN_DRAIN_S", 8.0, "Seconds a worker that is stopped finishes in; then it hands back."
     )
     max_losses: int = option("REDTEN_MAX_LOSSES", 3, "Times work may be lost while running.")
     inference_threads: int = option(
@@ -121,7 +128,9 @@ class Settings(BaseSettings):
     ai_tenant: str | None = option(
         "REDTEN_TENANT", None, "Tenant acted for, by name or id; the user's default one if unset."
     )
-    log: str = option("LOG", "info", "debug, info, warning or error.")
+    log: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)] = (
+        option("LOG", "info", "The least that is worth a line of log.")
+    )
 
     @field_validator("model_aliases", mode="before")
     @classmethod
@@ -137,4 +146,19 @@ def inherited_environment() -> dict[str, str]:
     return dict(os.environ)
 
 
-settings = Settings()
+def forget_variables(prefix: str) -> None:
+    """Takes variables from this process, and so from the programs it starts."""
+    for name in [name for name in os.environ if name.startswith(prefix)]:
+        del os.environ[name]
+
+
+def _read() -> Settings:
+    """The settings, or the end of the process with a line that names the variable at fault."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        wrong = "; ".join(f"{error['loc'][0]}: {error['msg']}" for error in exc.errors())
+        raise SystemExit(f"redten: {wrong}") from exc
+
+
+settings = _read()

@@ -9,6 +9,7 @@ request was due, with the inference worker halted and then busy, beside GET /hea
 rate. Start: `redten up` on a data directory that it knows, to the ready line.
 """
 
+import importlib
 import os
 import signal
 import statistics
@@ -81,7 +82,7 @@ def load(stack: Stack, session: requests.Session, method: str, path: str) -> lis
 
     def client() -> None:
         own = requests.Session()
-        own.verify = session.verify
+        own.trust_env, own.verify = session.trust_env, session.verify
         own.headers.update(headers)
         own.get(f"{stack.address}/healthz", timeout=10)
         while (moment := due.get()) is not None:
@@ -102,6 +103,8 @@ def load(stack: Stack, session: requests.Session, method: str, path: str) -> lis
         due.put(None)
     for one in clients:
         one.join()
+    if len(times) != RATE * SECONDS:
+        raise SystemExit(f"{len(times)} of {RATE * SECONDS} requests to {path} were answered")
     return sorted(times)
 
 
@@ -131,7 +134,9 @@ def chain(stack: Stack, session: requests.Session) -> Figure:
     path = f"{stack.address}/collections/embed-security/documents?name=a.md"
     document = session.post(path, data=TEXT, timeout=10).json()["id"]
     url = f"{stack.address}/documents/{document}"
-    wait_for(session, url, lambda reply: reply.json()["state"] == 3)
+    stored = wait_for(session, url, lambda reply: reply.json()["state"] > 2)
+    if stored["state"] != 3:
+        raise SystemExit(f"the document failed: {stored['msg']}")
     once = direct()
     for _ in range(3):
         once()
@@ -182,6 +187,9 @@ def _use_database_of(stack: Stack) -> None:
     if "settings" in sys.modules:
         raise SystemExit("the settings have been read already")
     os.environ["DATABASE_URL"] = stack.database_url()
+    importlib.import_module("settings")
+    # Not for the stacks that are started later.
+    del os.environ["DATABASE_URL"]
 
 
 if __name__ == "__main__":

@@ -51,8 +51,8 @@ class Stack:
     def forget(self) -> None:
         """Stops it and takes its data away; as root, Postgres' lie outside the data directory."""
         self.stop()
-        shutil.rmtree(self.layout.root, ignore_errors=True)
-        shutil.rmtree(data_folder(self.layout).parent, ignore_errors=True)
+        for folder in (data_folder(self.layout).parent, self.layout.root):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def database_url(self) -> str:
         """Its Postgres, as the plain role."""
@@ -63,6 +63,8 @@ class Stack:
         """Signed in as the administrator."""
         admin = read_exports(self.layout.admin_env)
         session = requests.Session()
+        # A bundle or a proxy of the environment would have its say before ours.
+        session.trust_env = False
         session.verify = str(self.layout.ca)
         body = {"email": admin["AI_EMAIL"], "password": admin["AI_PASSWORD"]}
         reply = session.post(f"{self.address}/login", json=body, timeout=10)
@@ -71,8 +73,7 @@ class Stack:
 
     def pause(self, program: str, number: int) -> None:
         """SIGSTOP or SIGCONT to the worker of a queue."""
-        kin = Kin(self.layout.fingerprint, str(data_folder(self.layout)))
-        for process in kin.alive():
+        for process in Kin.of(self.layout).alive():
             if f"{program}@" in " ".join(process.cmdline()):
                 os.kill(process.pid, number)
 

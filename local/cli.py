@@ -25,12 +25,16 @@ from settings import settings
     help="Port of the API.",
 )
 @click.option("--quiet", is_flag=True, help="No logs on the terminal; they are in DIR/logs.")
+@click.option("--parent", type=int, hidden=True, help="End with the process of this number.")
 @local_errors
-def up(data_dir: Path, port: int, quiet: bool) -> None:
+def up(data_dir: Path, port: int, quiet: bool, parent: int | None) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
     from local.layout import Layout
+    from local.processes import end_with_parent
     from local.up import up as run
 
+    if parent is not None:
+        end_with_parent(parent)
     run(Layout(data_dir), port, quiet=quiet)
 
 
@@ -43,20 +47,20 @@ def up(data_dir: Path, port: int, quiet: bool) -> None:
 @local_errors
 def migrate(admin_env: Path | None) -> None:
     """Bring the database of DATABASE_ADMIN_URL (or DATABASE_URL) up to date."""
-    from local.credentials import read_exports
-    from models.migrate import upgrade
-    from models.seed import seed
+    from local.credentials import required
 
     url = settings.database_admin_url or settings.database_url
     if url is None:
         raise LocalError("DATABASE_URL is not set; `redten up` migrates its own database")
-    upgrade(url.get_secret_value())
-    if admin_env is not None:
-        admin = read_exports(admin_env)
-        seed(admin["AI_EMAIL"], admin["AI_PASSWORD"])
+    # Before anything is changed.
+    admin = required(admin_env, "AI_EMAIL", "AI_PASSWORD") if admin_env else None
+    from local.migration import migrate as run
+
+    run(url.get_secret_value(), admin)
 
 
 @click.command()
+@local_errors
 def weights() -> None:
     """Make the weights ready that came as packages."""
     from engines.errors import EngineError
@@ -64,8 +68,8 @@ def weights() -> None:
 
     try:
         made = prepare(settings.weights_dir)
-    except EngineError as exc:
-        raise click.ClickException(str(exc)) from exc
+    except (EngineError, OSError) as exc:
+        raise LocalError(str(exc)) from exc
     for path in made:
         click.echo(f"made {path}")
 
@@ -79,7 +83,11 @@ def worker(queues: tuple[str, ...]) -> None:
     One process takes all the queues named, so they have to share a kind of pool: pipeline and
     inference do; ingest and sweep each need a worker of their own.
     """
-    from local.workers import worker_command
+    from local.environment import anywhere
+    from local.workers import INSTALLATION, require_services, worker_command
 
-    command = worker_command(queues)
-    os.execv(command[0], command)  # noqa: S606 - a list, no shell
+    command, environment = worker_command(queues), anywhere()
+    require_services(queues)
+    # Celery looks for modules where it runs first, and would take somebody's `tasks` for ours.
+    os.chdir(INSTALLATION)
+    os.execve(command[0], command, environment)  # noqa: S606 - a list, no shell

@@ -4,6 +4,7 @@ import secrets
 import shlex
 from pathlib import Path
 
+from local.errors import LocalError
 from local.layout import Layout, write_private
 
 ADMIN_EMAIL = "admin@redten.local"
@@ -30,17 +31,25 @@ def read_exports(path: Path) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
+def required(path: Path, *names: str) -> dict[str, str]:
+    """These exports of a file; raises LocalError for those that it lacks."""
+    found = read_exports(path)
+    if missing := [name for name in names if not found.get(name)]:
+        raise LocalError(f"{path} lacks {', '.join(missing)}")
+    return {name: found[name] for name in names}
+
+
 def administrator(layout: Layout) -> dict[str, str]:
     """What admin.env holds; written on the first start, then left as it is."""
+    made = {
+        "AI_EMAIL": ADMIN_EMAIL,
+        "AI_PASSWORD": secrets.token_urlsafe(24),
+        "FLOWER_USER": FLOWER_USER,
+        "FLOWER_PASSWORD": secrets.token_urlsafe(24),
+    }
     if not layout.admin_env.exists():
-        made = {
-            "AI_EMAIL": ADMIN_EMAIL,
-            "AI_PASSWORD": secrets.token_urlsafe(24),
-            "FLOWER_USER": FLOWER_USER,
-            "FLOWER_PASSWORD": secrets.token_urlsafe(24),
-        }
         write_private(layout.admin_env, exports(made).encode())
-    return read_exports(layout.admin_env)
+    return required(layout.admin_env, *made)
 
 
 def write_client_env(layout: Layout, address: str, env: str) -> None:

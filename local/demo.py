@@ -1,11 +1,13 @@
 """`redten demo`: the main job on this machine, through the commands that anybody can type."""
 
 import json
+import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,24 +20,25 @@ from client.show import number, place
 from local.credentials import COLLECTION, read_exports
 from local.errors import LocalError, local_errors
 from local.layout import Layout
+from local.waiting import endings
 from settings import DATA_ROOT, inherited_environment, settings
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 QUESTIONS = 3
 CONFIDENCE = 97
-REVIEW_LIMIT_S = 120.0
+REVIEW_LIMIT_S, REVIEW_EVERY_S = 120.0, 1.0
 
 GO_ON = """\
 How to go on{restart}:
   source {client_env}
   export AI_EMAIL=you@example.com AI_PASSWORD='a password of yours'   # made on first use
-  redten ask {question}
+  {redten} ask {question}
 or with the client that is published on PyPI:
   pip install llama-client-aic==1.0.8
   ask-llm.py -q {question}
 As the administrator, who may ingest into {collection}:
   source {admin_env}
-  redten ingest PATH... -c {collection}
+  {redten} ingest PATH... -c {collection}
 """
 
 
@@ -61,7 +64,8 @@ def demo(keep: bool, data_dir: Path, port: int) -> None:
     questions = _questions()
     layout = Layout(data_dir)
     # As Ctrl-C does, so that the stack below is stopped.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in endings():
+        signal.signal(ending, signal.default_int_handler)
     with _running(layout, port) as redten:
         redten.ingest()
         answers = [redten.ask(question) for question in questions]
@@ -110,6 +114,7 @@ class Redten:
             result = self._command_json("result", job)
             if result["reviewed_computed_score"] is not None:
                 return result
+            time.sleep(REVIEW_EVERY_S)
         raise LocalError(f"no score for the review of job {job} within {REVIEW_LIMIT_S:.0f} s")
 
     def stay(self) -> None:
@@ -143,7 +148,8 @@ def _running(layout: Layout, port: int) -> Iterator[Redten]:
     """A stack of its own, stopped in the end whatever happens."""
     _headline(f"Starting redten on {layout.root}")
     where = ["--data-dir", str(layout.root), "--port", str(port)]
-    command = redten_command("up", "--quiet", *where)
+    # Where nobody is left to stop it, it ends by itself.
+    command = redten_command("up", "--quiet", "--parent", str(os.getpid()), *where)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as stack:
         try:
             ready = stack.stdout.readline() if stack.stdout else ""
@@ -180,8 +186,10 @@ def _headline(text: str) -> None:
 
 
 def _go_on(layout: Layout, port: int, question: str, keep: bool) -> None:
-    up = shlex.join(["redten", "up", "--data-dir", str(layout.root), "--port", str(port)])
+    redten = str(Path(sysconfig.get_path("scripts"), "redten"))
+    up = shlex.join([redten, "up", "--data-dir", str(layout.root), "--port", str(port)])
     text = GO_ON.format(
+        redten=shlex.quote(redten),
         restart=" (Ctrl-C ends this)" if keep else f", after `{up}`",
         client_env=shlex.quote(str(layout.client_env)),
         admin_env=shlex.quote(str(layout.admin_env)),

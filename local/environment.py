@@ -10,11 +10,22 @@ from local.valkey import Valkey
 from settings import inherited_environment, settings
 
 
+def anywhere() -> dict[str, str]:
+    """This process's environment, so that a program of ours may run in any folder."""
+    # Waiting threads of llama.cpp that spin take the cores from the other programs.
+    told = {"OMP_WAIT_POLICY": "passive"} | inherited_environment()
+    # Modules of ours, whatever lies in the folder.
+    told |= {"PYTHONSAFEPATH": "1", "REDTEN_WEIGHTS_DIR": str(settings.weights_dir.resolve())}
+    if settings.blobs is not None and "://" not in settings.blobs:
+        told["REDTEN_BLOBS"] = str(Path(settings.blobs).resolve())
+    return told
+
+
 def environment(
     layout: Layout, port: int, postgres: Postgres | None, valkey: Valkey | None
 ) -> dict[str, str]:
     """This process's environment and where everything is. The owner of the tables stays out."""
-    told = inherited_environment()
+    told = anywhere()
     told.pop("DATABASE_ADMIN_URL", None)
     admin = administrator(layout)
     told |= {
@@ -23,9 +34,7 @@ def environment(
         "SPT_NOENV": "1",
         "REDTEN_DATA_DIR": str(layout.root),
         "REDTEN_PORT": str(port),
-        # The programs run in another folder than this process.
-        "REDTEN_WEIGHTS_DIR": str(settings.weights_dir.resolve()),
-        "REDTEN_BLOBS": _blobs(layout),
+        "REDTEN_BLOBS": told.get("REDTEN_BLOBS") or str(layout.blobs),
         "API_TLS_CERT": str(layout.cert),
         "API_TLS_KEY": str(layout.key),
         "TOKEN_ALGO_PRIVATE_KEY": _chosen("token_private_key", layout.private_key),
@@ -46,12 +55,6 @@ def for_migration(told: dict[str, str], postgres: Postgres | None) -> dict[str, 
     if settings.database_admin_url is not None:
         return told | {"DATABASE_ADMIN_URL": settings.database_admin_url.get_secret_value()}
     return told
-
-
-def _blobs(layout: Layout) -> str:
-    if settings.blobs is None:
-        return str(layout.blobs)
-    return settings.blobs if "://" in settings.blobs else str(Path(settings.blobs).resolve())
 
 
 def _chosen(field: str, ours: Path) -> str:

@@ -19,7 +19,7 @@ class Stopped(Exception):
 
 
 def local_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """A LocalError ends the command with its message and exit code 1."""
+    """A LocalError ends the command with its message and exit code 1, as does a missing library."""
 
     @wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -27,6 +27,9 @@ def local_errors(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except LocalError as exc:
             click.echo(f"redten: {exc}", err=True)
+            sys.exit(1)
+        except ModuleNotFoundError as exc:
+            click.echo(f"redten: no {exc.name} here: pip install 'redten[server]'", err=True)
             sys.exit(1)
 
     return guarded

@@ -26,7 +26,7 @@ control_socket_disable = True
 
 # Published clients send these names with underscores, which gunicorn drops otherwise.
 forwarded_allow_ips = "*"
-forwarder_headers = "SCRIPT_NAME,PATH_INFO,USER_ID,DATA_TYPE,S3_ENABLE"
+forwarder_headers = "USER_ID,DATA_TYPE,S3_ENABLE"
 
 
 def ssl_context(_config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:

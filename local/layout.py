@@ -47,13 +47,17 @@ class Layout:
         return Path(tempfile.gettempdir(), f"redten-{os.getuid()}-{self.fingerprint}")
 
     def make(self) -> None:
-        """Creates what is missing; an existing folder keeps its mode."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.run, self.logs, self.secrets, self.tls, self.jwt):
-            folder.mkdir(mode=0o700, exist_ok=True)
-        for folder in (self.blobs, self.valkey, self.metrics):
-            folder.mkdir(mode=0o700, exist_ok=True)
-        make_own_folder(self.sockets)
+        """Creates what is missing; an existing folder keeps its mode.
+
+        Raises LocalError if this user may not.
+        """
+        folders = (self.root, self.run, self.logs, self.secrets, self.tls, self.jwt)
+        try:
+            for folder in (*folders, self.blobs, self.valkey, self.metrics):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_own_folder(self.sockets)
+        except OSError as exc:
+            raise LocalError(f"cannot make {exc.filename}: {exc.strerror}") from exc
 
 
 def make_own_folder(folder: Path) -> None:
@@ -69,10 +73,13 @@ def write_private(path: Path, content: bytes, owner: tuple[int, int] | None = No
     """Puts a file in place at once, readable by its owner only."""
     # mkstemp makes the file with mode 0600 from the start, so there is no moment to read it in.
     handle, half_made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-        if owner is not None:
-            os.fchown(file.fileno(), *owner)
-    Path(half_made).replace(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            if owner is not None:
+                os.fchown(file.fileno(), *owner)
+        Path(half_made).replace(path)
+    finally:
+        Path(half_made).unlink(missing_ok=True)

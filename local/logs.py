@@ -1,12 +1,13 @@
 """The programs' log files, shown on the terminal as they grow."""
 
 import os
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from local.terminal import show
+from local.terminal import write
 
 POLL_S = 0.2
 LAST_LINES = 15
@@ -84,7 +85,7 @@ class Echo:
     def _show(self) -> None:
         for name, tail in self._tails:
             for line in tail.lines():
-                show(f"{name:<{self._width}} | {line}")
+                write(f"{name:<{self._width}} | {line}", sys.stdout)
 
 
 def end_of(path: Path) -> str:

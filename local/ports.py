@@ -5,6 +5,10 @@ import socket
 
 from local.errors import LocalError
 
+# Below those from which systems take ports for outgoing connections: a client that keeps trying a
+# port in that range may in the end be connected to itself, and hold the port.
+FLOWER, VALKEY, RANGE = 10000, 20000, 10000
+
 
 def require(host: str, port: int) -> None:
     """Raises LocalError, with the way out, if nothing can listen on that port."""
@@ -15,12 +19,12 @@ def require(host: str, port: int) -> None:
         raise LocalError(f"cannot listen on {host} port {port}: {refusal.strerror}")
 
 
-def kept(fingerprint: str, first: int, ports: int) -> int:
-    """A free port of 127.0.0.1 from a range: mostly the same at each start of a data directory.
+def usual(fingerprint: str, first: int) -> int:
+    """The free port of 127.0.0.1 that a data directory usually gets in the range from `first` on.
 
-    Two that start at once would both take the first free one of the range.
+    Were it always the first free one, two that start at once would both take it.
     """
-    return first_free(first + int(fingerprint, 16) % ports)
+    return first_free(first + int(fingerprint, 16) % RANGE)
 
 
 def first_free(port: int) -> int:

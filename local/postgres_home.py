@@ -97,7 +97,7 @@ def refuse_copy(layout: Layout, system_home: Path = SYSTEM_HOME) -> None:
         return
     name = Path("secrets", CLUSTER)
     first = Path(used_by.read_text())
-    if first == layout.root or not (first / name).exists():
+    if not (first / name).exists() or first.samefile(layout.root):
         return
     if (first / name).read_text() == _cluster(layout):
         raise LocalError(

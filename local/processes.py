@@ -17,6 +17,7 @@ from local.postgres_home import data_folder
 # In the environment of every program under `redten up`: the fingerprint of its data directory.
 MARK = "REDTEN_UP"
 STORES = ("postgres", "valkey-server")
+SUPERVISORD = "local.supervisord"
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -59,6 +60,10 @@ class Kin:
         spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
         return [p for p in psutil.process_iter() if p.pid not in spared and self._claims(p)]
 
+    def supervised(self) -> bool:
+        """Whether a supervisord of theirs lives."""
+        return any(SUPERVISORD in _words(process) for process in self.alive())
+
     def orphans(self, supervisord: int) -> list[psutil.Process]:
         """Those whose program has died without them; its next start must not meet them."""
         foster_parents = (1, os.getpid())
@@ -76,6 +81,12 @@ class Kin:
             # The stores write their titles over their environment; they work in their data folders.
             return process.name() in STORES and process.cwd() in self.homes
         return False
+
+
+def _words(process: psutil.Process) -> list[str]:
+    with suppress(psutil.Error):
+        return list(process.cmdline())
+    return []
 
 
 def _parent(process: psutil.Process) -> int:

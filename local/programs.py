@@ -127,8 +127,10 @@ def services(flower_port: int) -> list[Program]:
     ]
 
 
-def configuration(programs: Sequence[Program], socket: Path, password: str) -> str:
-    """supervisord's configuration file."""
+def configuration(programs: Sequence[Program], run: Path, socket: Path, password: str) -> str:
+    """supervisord's configuration file, to be read with the working directory at `run`."""
+    if socket.is_relative_to(run):
+        socket = socket.relative_to(run)
     # supervisord warns when it runs as root without having been told to.
     user = "user=root\n" if os.getuid() == 0 else ""
     head = SUPERVISORD.format(socket=escaped(str(socket)), password=password, user=user)

@@ -2,18 +2,16 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from celeryconfig import QUEUES
-from engines.weights import MINILM
-from local import postgres, programs, tls, valkey
+from local import ports, postgres, programs, tls, valkey, weights
 from local.environment import environment, for_migration
 from local.errands import Errand
 from local.errors import LocalError
 from local.layout import Layout, write_private
 from local.logs import end_of
-from local.ports import first_free
 from local.processes import Kin, end, reap
 from local.programs import Program
 from local.readiness import Readiness
@@ -23,7 +21,7 @@ from local.waiting import POLL_S, Patience
 from settings import settings
 from tasks.broker import WORKERS
 
-FLOWER, FLOWER_PORT = "flower", 5555
+FLOWER, INFERENCE = "flower", "inference"
 # Postgres may have a long log to replay after a crash.
 STORES_LIMIT_S = 300.0
 READY_LIMIT_S = 120.0
@@ -43,10 +41,11 @@ class Stack:
         self.layout = layout
         self._kin = kin
         self._patience = patience
+        self._weights_to_make = weights.to_make()
         self._postgres = None if settings.database_url else postgres.prepare(layout)
         self._valkey = None if settings.redis_url else valkey.prepare(layout)
         tls.prepare(layout, settings.host)
-        self.flower_port = first_free(FLOWER_PORT)
+        self.flower_port = ports.usual(layout.fingerprint, ports.FLOWER)
         self._stores = programs.stores(layout, self._postgres, self._valkey)
         self._services = programs.services(self.flower_port)
         self.environment = environment(layout, port, self._postgres, self._valkey)
@@ -57,10 +56,11 @@ class Stack:
     def _configured(self) -> Supervisor:
         # supervisord warns without a password, though nobody else can reach its socket.
         password = secrets.token_urlsafe(24)
-        socket = self.layout.sockets / "supervisor.sock"
-        text = programs.configuration([*self._stores, *self._services], socket, password)
-        write_private(self.layout.supervisord_conf, text.encode())
-        return Supervisor(self.layout.supervisord_conf, socket, password, self.environment)
+        conf, socket = self.layout.supervisord_conf, self.layout.sockets / "supervisor.sock"
+        everything = [*self._stores, *self._services]
+        text = programs.configuration(everything, conf.parent, socket, password)
+        write_private(conf, text.encode())
+        return Supervisor(conf, socket, password, self.environment)
 
     @property
     def names(self) -> list[str]:
@@ -69,16 +69,15 @@ class Stack:
 
     def start(self) -> None:
         """Stores, tables, then all that needs them but flower, which nobody waits for."""
-        weights = self._prepare_weights()
+        making = self._make_weights()
         self._start_stores()
         self._migrate()
-        if weights is not None:
-            weights.finish(self._patience, "making the weights ready")
+        if making is not None:
+            making.finish(self._patience, "making the weights ready")
         self._start_services([p for p in self._services if p.name != FLOWER])
 
-    def _prepare_weights(self) -> Errand | None:
-        needed = (settings.weights_dir / settings.model, settings.weights_dir / MINILM)
-        if all(path.exists() for path in needed):
+    def _make_weights(self) -> Errand | None:
+        if not self._weights_to_make:
             return None
         return Errand(self.layout, ["weights"], self.environment)
 
@@ -108,19 +107,36 @@ class Stack:
 
     def _start_services(self, services: Iterable[Program]) -> None:
         # Should supervisord die in between, `tend` starts everything again.
-        with suppress(*Unreachable):
+        with suppress(Unreachable):
             for program in services:
                 self._supervisor.start_program(program.full_name)
 
     def await_ready(self) -> None:
-        """Returns once a question could be answered; raises LocalError after two minutes."""
+        """Returns once a question could be answered; raises LocalError after two minutes.
+
+        A worker that is busy loading a large model from a slow disk is waited for longer.
+        """
         what = "waiting for the API and the workers, which load the model"
-        try:
-            self._patience.until(self._ready, what, READY_LIMIT_S)
-        except TimeoutError as exc:
-            missing = self._readiness.missing() or ["api"]
-            log = self.layout.logs / f"{LOGS.get(missing[0], missing[0].split()[-1])}.log"
-            raise LocalError(f"{exc}, missing: {', '.join(missing)}; {end_of(log)}") from exc
+        while True:
+            try:
+                self._patience.until(self._ready, what, READY_LIMIT_S)
+                return
+            except TimeoutError as exc:
+                missing = self._readiness.missing() or ["api"]
+                if not self._loads_model(missing):
+                    log = self.layout.logs / f"{LOGS.get(missing[0], missing[0].split()[-1])}.log"
+                    said = f"{exc}, missing: {', '.join(missing)}; {end_of(log)}"
+                    raise LocalError(said) from exc
+                what = f"still loading {settings.model}"
+
+    def _loads_model(self, missing: Sequence[str]) -> bool:
+        """Whether only the inference worker is missing, and does not die over and over."""
+        if list(missing) != [f"worker for {INFERENCE}"]:
+            return False
+        name = f"{programs.WORKERS[0]}:{INFERENCE}"
+        with suppress(Unreachable):
+            return self._supervisor.uptime_s(name) > READY_LIMIT_S / 2
+        return False
 
     def _ready(self) -> bool:
         self.tend()
@@ -137,7 +153,7 @@ class Stack:
         if time.monotonic() - self._tended_at < TEND_EVERY_S:
             return
         self._tended_at = time.monotonic()
-        with suppress(*Unreachable):
+        with suppress(Unreachable):
             for name in self._supervisor.given_up():
                 self._supervisor.start_program(name)
         end(self._kin.orphans(self._supervisor.pid), GRACE_S)

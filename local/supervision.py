@@ -15,6 +15,7 @@ from supervisor.states import ProcessStates
 from supervisor.xmlrpc import Faults
 
 from local.errors import LocalError
+from local.processes import SUPERVISORD
 
 ANSWER_LIMIT_S = 5.0
 
@@ -38,7 +39,7 @@ class Supervisor:
     def start(self) -> None:
         """Starts it away from the terminal: Ctrl-C is for `redten up`, which stops all in order."""
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "local.supervisord", self._conf.name, str(os.getpid())],
+            [sys.executable, "-m", SUPERVISORD, self._conf.name, str(os.getpid())],
             cwd=self._conf.parent,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -77,6 +78,11 @@ class Supervisor:
             for info in found
             if info["state"] == ProcessStates.FATAL
         ]
+
+    def uptime_s(self, full_name: str) -> int:
+        """For how long a program has been running; 0 if it is not."""
+        info = self._call("getProcessInfo", full_name)
+        return int(info["now"] - info["start"]) if info["state"] == ProcessStates.RUNNING else 0
 
     def ask_to_stop(self) -> None:
         """Begins the orderly end: every program, group by group, then supervisord itself."""

@@ -2,24 +2,34 @@
 
 import os
 import sys
+import threading
+from contextlib import suppress
 from typing import TextIO
+
+STALLED_S = 0.5
 
 
 def show(line: str) -> None:
-    """The logs and the ready line: standard output."""
-    _write(line, sys.stdout)
+    """The ready line: standard output."""
+    _in_time(line, sys.stdout)
 
 
 def tell(line: str) -> None:
     """Progress: standard error."""
-    _write(line, sys.stderr)
+    _in_time(line, sys.stderr)
 
 
-def _write(line: str, stream: TextIO) -> None:
-    encoding = stream.encoding or "utf-8"
-    try:
-        print(line.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
-    except OSError:
-        # The reader has gone. What is still in the buffer must go somewhere, or the end fails.
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), stream.fileno())
+def _in_time(line: str, stream: TextIO | None) -> None:
+    """Leaves the line to a thread if the terminal is paused: it must not keep us from stopping."""
+    writer = threading.Thread(target=write, args=(line, stream), daemon=True)
+    writer.start()
+    writer.join(STALLED_S)
+
+
+def write(line: str, stream: TextIO | None) -> None:
+    """Writes a line for as long as it takes; nowhere if the stream or its reader is gone."""
+    if stream is None:
+        return
+    with suppress(OSError):
+        # Not through the stream's buffer: Python would wait for its lock at the end, and abort.
+        os.write(stream.fileno(), f"{line}\n".encode(stream.encoding, "replace"))

@@ -1,6 +1,7 @@
 """A private authority, the server's certificate, and the key that signs tokens."""
 
 import ipaddress
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,10 +42,10 @@ def _authority(cert: Path, key: Path) -> Pair:
 
 
 def _names(host: str) -> list[x509.GeneralName]:
-    """The names the server goes by: the local ones and the address it listens on."""
+    """The names the server goes by: the local ones and those of what it listens on."""
     everywhere = ("0.0.0.0", "::")  # noqa: S104 - compared, not listened on
-    names = dict.fromkeys((*LOCAL_NAMES, *(() if host in everywhere else (host,))))
-    return [_general_name(name) for name in names]
+    heard = (socket.gethostname(), socket.getfqdn()) if host in everywhere else (host,)
+    return [_general_name(name) for name in dict.fromkeys((*LOCAL_NAMES, *heard))]
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from contextlib import suppress
 
 from local.credentials import write_client_env
 from local.errors import Stopped
@@ -9,12 +10,13 @@ from local.layout import Layout
 from local.lock import held
 from local.logs import Echo
 from local.ports import require
+from local.postgres_home import refuse_copy
 from local.processes import Kin, adopt_orphans
 from local.readiness import EVERYWHERE
 from local.stack import GRACE_S, Stack
 from local.terminal import show, tell
 from local.waiting import Patience
-from settings import settings
+from settings import forget_variables, settings
 
 LEFTOVERS_LIMIT_S = 30.0
 
@@ -26,9 +28,13 @@ def up(layout: Layout, port: int, *, quiet: bool) -> None:
     os.umask(0o077)
     layout.make()
     kin = Kin.of(layout)
+    if settings.database_url is None:
+        # libpq, here and in the programs, would be led elsewhere: to a port, a service, a file.
+        forget_variables("PG")
     try:
         with held(layout.lock, f"https://{address(port)}"):
             adopt_orphans()
+            refuse_copy(layout)
             _end_leftovers(kin, patience)
             require(settings.host, port)
             write_client_env(layout, address(port), settings.api_env)
@@ -45,10 +51,10 @@ def address(port: int) -> str:
 
 def _end_leftovers(kin: Kin, patience: Patience) -> None:
     """Lets a run that was killed come to its end: its supervisord stops what it still has."""
-    try:
+    with suppress(TimeoutError):
         what = "waiting for the previous run to end"
-        patience.until(lambda: not kin.alive(), what, LEFTOVERS_LIMIT_S)
-    except TimeoutError:
+        patience.until(lambda: not kin.supervised(), what, LEFTOVERS_LIMIT_S)
+    if kin.alive():
         tell("ending what the previous run left behind ...")
         kin.end(GRACE_S)
 

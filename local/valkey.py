@@ -1,19 +1,19 @@
 """The embedded Valkey: messages between the API and the workers."""
 
 import importlib.util
-import socket
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from local import ports
 from local.credentials import password
 from local.errors import LocalError
 from local.layout import Layout, write_private
-from local.ports import first_free
-
-# Below the range from which systems take ports for outgoing connections: a client that keeps
-# trying a port in that range may in the end be connected to itself, and hold the port.
-FIRST_PORT, PORTS = 20000, 10000
 
 CONFIG = """\
 bind 127.0.0.1
@@ -41,29 +41,25 @@ class Valkey:
 
     def answers(self) -> bool:
         """Whether it has read its file and takes commands."""
-        try:
-            return self._reply("PING").startswith(b"+PONG")
-        except OSError:
-            return False
+        with closing(self._client()) as client:
+            try:
+                return bool(client.ping())
+            except redis.RedisError:
+                return False
 
     def delete(self, keys: Sequence[str]) -> None:
         """Removes keys; one that is not there is fine."""
-        self._reply(f"DEL {' '.join(keys)}")
+        with closing(self._client()) as client:
+            client.delete(*keys)
 
-    def _reply(self, command: str) -> bytes:
-        """The answer to one command in the inline form of the protocol."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-            connection.sendall(f"AUTH {self.password}\r\n{command}\r\n".encode())
-            received = b""
-            while received.count(b"\r\n") < 2 and (more := connection.recv(256)):
-                received += more
-        return received.partition(b"\r\n")[2]
+    def _client(self) -> redis.Redis:
+        return redis.Redis.from_url(self.url, socket_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
 def prepare(layout: Layout) -> Valkey:
     """Picks a port and writes the configuration; every start may get another port."""
-    preferred = FIRST_PORT + int(layout.fingerprint, 16) % PORTS
-    server = Valkey(_binary(), first_free(preferred), password(layout, "valkey"))
+    port = ports.usual(layout.fingerprint, ports.VALKEY)
+    server = Valkey(_binary(), port, password(layout, "valkey"))
     text = CONFIG.format(port=server.port, password=server.password)
     write_private(layout.run / "valkey.conf", text.encode())
     return server

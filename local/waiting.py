@@ -14,14 +14,21 @@ SILENT_S = 2.0
 Answer = TypeVar("Answer")
 
 
+def endings() -> list[signal.Signals]:
+    """The signals that ask for the end: SIGHUP is one of them unless nohup has seen to it."""
+    asked = [signal.SIGINT, signal.SIGTERM]
+    heeded = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    return [*asked, signal.SIGHUP] if heeded else asked
+
+
 class Patience:
-    """Waits in short steps; after SIGINT, SIGTERM or SIGHUP the next step raises Stopped."""
+    """Waits in short steps; after a signal that asks for the end the next step raises Stopped."""
 
     def __init__(self) -> None:
         # Plain fields: an Event's lock could be held by the very wait that the handler interrupts.
         self.asked_to_stop = False
         self.interrupts = 0
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in endings():
             signal.signal(number, self._ask)
 
     def _ask(self, number: int, _frame: object) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from local.errors import LocalError
@@ -27,11 +28,27 @@ POOLS = {
 }
 
 
+INSTALLATION = Path(__file__).resolve().parent.parent
+
+
+def require_services(queues: Sequence[str]) -> None:
+    """Raises LocalError with what is to be set, if a worker of these queues could not work."""
+    needed: dict[str, object] = {
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+    }
+    if "ingest" in queues:
+        needed["REDTEN_BLOBS"] = settings.blobs
+    if missing := [name for name, value in needed.items() if value is None]:
+        raise LocalError(f"a worker needs {', '.join(missing)}: the same as the API has")
+
+
 def worker_command(queues: Sequence[str]) -> list[str]:
     """The Celery worker that takes these queues, which must share a kind of pool.
 
     Raises LocalError for an unknown queue or for queues that need a worker each.
     """
+    queues = list(dict.fromkeys(queues))
     unknown = [queue for queue in queues if queue not in POOLS]
     if unknown:
         raise LocalError(f"no queue {', '.join(unknown)}: there are {', '.join(POOLS)}")

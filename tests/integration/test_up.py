@@ -1,5 +1,6 @@
 """`redten up` as its users meet it: one stack, started and shared by the tests in their order."""
 
+import shlex
 import signal
 import stat
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ def flower_login(up: Up) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    started = Up(tmp_path_factory.mktemp("up") / "data", free_port())
+    started = Up(tmp_path_factory.mktemp("up") / "50% ; # 'odd'", free_port())
     yield started
     started.discard()
 
@@ -45,11 +46,37 @@ def test_a_signal_during_the_start_ends_it_without_a_trace(tmp_path: Path) -> No
         early.discard()
 
 
+def test_ctrl_c_is_heard_while_supervisord_is_halted(tmp_path: Path) -> None:
+    halted = Up(tmp_path / "data", free_port())
+    try:
+        wait_for(lambda: "valkey" in halted.programs(), "valkey")
+        programs = psutil.Process(halted.process.pid).children(recursive=True)
+        halted.supervisord().suspend()
+
+        assert halted.stop(signal.SIGINT) == 0
+        assert not [program for program in programs if program.is_running()]
+    finally:
+        halted.discard()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_a_demo_that_is_killed_leaves_no_stack_behind(tmp_path: Path, number: int) -> None:
+    demo = Up(tmp_path / "data", free_port(), ["demo"])
+    try:
+        wait_for(lambda: "valkey" in demo.programs(), "valkey")
+
+        demo.stop(number)
+
+        wait_for(lambda: not demo.kin.alive(), "end of the stack")
+    finally:
+        demo.discard()
+
+
 def test_the_ready_line_comes_when_the_stack_is_ready(up: Up) -> None:
     line = up.ready_line()
 
     assert line.startswith(f"redten is ready: https://localhost:{up.port} ")
-    assert str(up.layout.client_env) in line
+    assert f"source {shlex.quote(str(up.layout.client_env))}" in line
     assert up.is_ready()
 
 
@@ -62,7 +89,7 @@ def test_what_it_writes_is_for_its_owner_only(up: Up) -> None:
 
 
 def test_no_secret_shows_in_the_process_list(up: Up) -> None:
-    secrets = [path.read_text() for path in up.layout.secrets.iterdir()]
+    secrets = [path.read_text() for path in up.layout.secrets.iterdir() if path.name != "cluster"]
     secrets += [v for k, v in read_exports(up.layout.admin_env).items() if "PASSWORD" in k]
     command_lines = " ".join(" ".join(p.cmdline()) for p in up.kin.alive())
 
@@ -76,10 +103,22 @@ def test_only_the_migration_may_know_the_owner_of_the_tables(up: Up) -> None:
     assert owners == []
 
 
+def test_no_header_leads_a_request_elsewhere(up: Up) -> None:
+    url = f"https://localhost:{up.port}/healthz"
+    misleading = {"SCRIPT_NAME": "/x", "PATH_INFO": "/nowhere"}
+
+    answer = requests.get(url, headers=misleading, verify=str(up.layout.ca), timeout=5)
+
+    assert answer.json() == {"status": "ok"}
+
+
+def test_threads_that_wait_for_llama_cpp_leave_the_cores_to_others(up: Up) -> None:
+    assert up.programs()["inference"].environ()["OMP_WAIT_POLICY"] == "passive"
+
+
 def test_flower_asks_for_its_password(up: Up) -> None:
     wait_for(lambda: "flower" in up.programs(), "flower")
-    flower = next(a for a in up.programs()["flower"].cmdline() if a.startswith("--port="))
-    url = f"http://127.0.0.1:{flower.removeprefix('--port=')}/workers"
+    url = f"{up.flower}/workers"
 
     def refused() -> bool:
         try:
@@ -123,15 +162,15 @@ def test_a_killed_program_comes_back(up: Up, name: str) -> None:
     assert orphans == []
 
 
-def test_everything_comes_back_after_supervisord_is_killed(up: Up) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_everything_comes_back_after_supervisord_is_ended(up: Up, number: int) -> None:
     wait_for(up.is_ready, "readiness")
-    token = up.log_in()
-    up.call("POST", "/collections", {"name": "kept"}, token)
-    orphans = up.supervisord().children(recursive=True)
+    up.call("POST", "/collections", {"name": f"kept {number}"}, up.log_in())
+    before = up.supervisord().children(recursive=True)
 
-    up.supervisord().kill()
+    up.supervisord().send_signal(number)
 
-    _, left = psutil.wait_procs(orphans, timeout=LIMIT_S)
+    _, left = psutil.wait_procs(before, timeout=LIMIT_S)
     assert left == []
     wait_for(lambda: set(up.programs()) == set(PROGRAMS) and up.is_ready(), "stack")
 
@@ -144,7 +183,7 @@ def test_a_start_after_a_killed_one_finds_its_data(up: Up) -> None:
     assert "redten is ready" in up.ready_line()
     assert not [program for program in programs if program.is_running()]
     collections = up.call("GET", "/collections", token=up.log_in())["collections"]
-    assert {c["name"] for c in collections} >= {"kept", "embed-security"}
+    assert {c["name"] for c in collections} >= {"kept 9", "kept 15", "embed-security"}
 
 
 def test_sigterm_leaves_no_process_behind(up: Up) -> None:

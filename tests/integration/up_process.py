@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,24 +25,27 @@ LIMIT_S = 60.0
 
 
 class Up:
-    """A `redten up` of a test, and what can be seen of it from outside."""
+    """A `redten up` of a test (or what starts one), and what can be seen of it from outside."""
 
-    def __init__(self, root: Path, port: int) -> None:
+    def __init__(self, root: Path, port: int, command: Sequence[str] = ("up", "--quiet")) -> None:
         self.layout = Layout(root)
-        self.port = port
+        self.layout.make()
         self.kin = Kin.of(self.layout)
-        self.lines: list[str] = []
+        self.port = port
+        self._command = command
         self.start()
 
     def start(self) -> None:
         where = ["--data-dir", str(self.layout.root), "--port", str(self.port)]
         self.process = subprocess.Popen(
-            [*REDTEN, "up", "--quiet", *where], stdout=subprocess.PIPE, text=True, env=environment()
+            [*REDTEN, *self._command, *where], stdout=subprocess.PIPE, text=True, env=environment()
         )
 
     def ready_line(self) -> str:
         assert self.process.stdout is not None
-        return self.process.stdout.readline()
+        line = self.process.stdout.readline()
+        self.flower = next(word for word in line.split() if word.startswith("http://"))
+        return line
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -104,9 +107,10 @@ def program_name(process: psutil.Process) -> str:
 
 
 def environment() -> dict[str, str]:
-    """That of the tests, without services of their own."""
+    """That of the tests without services of their own, and with another Postgres of somebody's."""
     outside = ("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL", "REDTEN_BLOBS")
-    return {name: value for name, value in inherited_environment().items() if name not in outside}
+    told = {name: value for name, value in inherited_environment().items() if name not in outside}
+    return told | {"PGPORT": "1", "PGSERVICE": "nowhere", "PGOPTIONS": "--nonsense"}
 
 
 def free_port() -> int:

@@ -80,6 +80,15 @@ def test_a_private_file_is_replaced_whole_and_closed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_private_file_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+
+    with pytest.raises(IsADirectoryError):
+        write_private(tmp_path / "taken", b"content")
+
+    assert list(tmp_path.iterdir()) == [tmp_path / "taken"]
+
+
 def test_a_password_is_made_once(layout: Layout) -> None:
     first = credentials.password(layout, "valkey")
 
@@ -93,6 +102,15 @@ def test_the_administrator_keeps_the_password(layout: Layout) -> None:
 
     assert credentials.administrator(layout) == first
     assert mode(layout.admin_env) == 0o600
+
+
+def test_a_shortened_file_of_the_administrator_is_refused_with_what_it_lacks(
+    layout: Layout,
+) -> None:
+    layout.admin_env.write_text("export AI_EMAIL=a@b.example AI_PASSWORD=x FLOWER_USER=admin\n")
+
+    with pytest.raises(LocalError, match=r"admin\.env lacks FLOWER_PASSWORD"):
+        credentials.administrator(layout)
 
 
 def test_a_shell_reads_the_exports_that_were_written(tmp_path: Path) -> None:

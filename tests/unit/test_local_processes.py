@@ -15,13 +15,13 @@ import pytest
 from local import ports
 from local.errors import LocalError, Stopped
 from local.lock import held
-from local.processes import MARK, Kin, end
+from local.processes import MARK, SUPERVISORD, Kin, end
 from local.waiting import Patience
 
 SLEEP = "import time; print('up', flush=True); time.sleep(600)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
 
-Start = Callable[[str, str], psutil.Process]
+Start = Callable[..., psutil.Process]
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def start() -> Iterator[Start]:
     """Starts Python programs under a mark; they are up when this returns."""
     started = []
 
-    def begin(code: str, mark: str) -> psutil.Process:
+    def begin(code: str, mark: str, *arguments: str) -> psutil.Process:
         child = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, env={MARK: mark}
+            [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, env={MARK: mark}
         )
         started.append(child)
         assert child.stdout is not None
@@ -79,6 +79,16 @@ def test_a_child_is_no_orphan_of_the_supervisord_it_is(start: Start) -> None:
     assert child not in kin.orphans(supervisord=child.pid)
 
 
+def test_a_supervisord_is_told_from_what_it_leaves_behind(start: Start) -> None:
+    kin = Kin("mine", frozenset())
+    start(SLEEP, "mine")
+    assert not kin.supervised()
+
+    start(SLEEP, "mine", SUPERVISORD)
+
+    assert kin.supervised()
+
+
 def test_ending_a_process_that_has_gone_is_fine(start: Start) -> None:
     gone = start(SLEEP, "mine")
     gone.kill()
@@ -124,6 +134,13 @@ def test_the_next_free_port_is_found() -> None:
         assert ports.first_free(taken) > taken
 
 
+def test_two_data_directories_usually_get_different_ports_though_none_is_taken_yet() -> None:
+    one, other = ports.usual("1a", ports.FLOWER), ports.usual("2b", ports.FLOWER)
+
+    assert one != other
+    assert one == ports.usual("1a", ports.FLOWER)
+
+
 def test_a_host_that_is_not_ours_is_an_error_with_its_reason() -> None:
     with pytest.raises(LocalError, match=r"cannot listen on 192\.0\.2\.1 port 3000: "):
         ports.require("192.0.2.1", 3000)
@@ -139,6 +156,17 @@ def test_a_signal_ends_a_wait() -> None:
 
 
 @pytest.mark.usefixtures("restored_signals")
+def test_a_hang_up_is_ignored_where_nohup_says_so() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    patience = Patience()
+    os.kill(os.getpid(), signal.SIGHUP)
+
+    assert not patience.asked_to_stop
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("restored_signals")
 def test_a_wait_gives_up_and_says_what_for() -> None:
     with pytest.raises(TimeoutError, match="gave up starting postgres"):
         Patience().until(lambda: False, "starting postgres", limit_s=0)
@@ -146,11 +174,11 @@ def test_a_wait_gives_up_and_says_what_for() -> None:
 
 @pytest.mark.usefixtures("restored_signals")
 def test_a_long_wait_says_what_it_is_for(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("local.waiting.SILENT_S", 0.0)
     answers = iter([False, False, True])
 
     Patience().until(lambda: next(answers), "starting postgres", limit_s=60)
 
-    assert capsys.readouterr().err == "starting postgres ...\n"
+    assert capfd.readouterr().err == "starting postgres ...\n"

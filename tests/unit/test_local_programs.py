@@ -1,13 +1,14 @@
 """What supervisord is told to run, and how workers are run elsewhere."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from supervisor.options import ServerOptions
 
 from celeryconfig import QUEUES
-from local import gunicorn_conf
+from local import environment, gunicorn_conf
 from local.errors import LocalError
 from local.layout import Layout
 from local.postgres import Postgres
@@ -18,19 +19,27 @@ from local.workers import POOLS, worker_command
 
 
 @pytest.fixture
-def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServerOptions:
+def short_path() -> Iterator[Path]:
+    """A folder with room for the path of a socket."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def conf(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServerOptions:
     """supervisord's own reading of the configuration of a data directory with an odd name."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    layout = Layout(tmp_path / "50% ; # 'odd'")
+    layout = Layout(short_path / "50% ; # 'odd'")
     layout.make()
+    assert layout.sockets.is_relative_to(layout.run)
     home = Home(Path("/opt/pg 100%/bin"), layout.postgres, layout.sockets, None)
     valkey = Valkey(Path("/opt/valkey-server"), 20000, "valkey-secret")
     programs = [
         *stores(layout, Postgres(home, "superuser-secret", "login-secret"), valkey),
         *services(5555),
     ]
-    socket = tmp_path / "supervisor.sock"
-    layout.supervisord_conf.write_text(configuration(programs, socket, "socket-secret"))
+    socket = layout.sockets / "supervisor.sock"
+    text = configuration(programs, layout.run, socket, "socket-secret")
+    layout.supervisord_conf.write_text(text)
     monkeypatch.chdir(layout.run)
     options = ServerOptions()
     options.realize(["-n", "-c", layout.supervisord_conf.name])
@@ -49,6 +58,12 @@ def test_supervisord_reads_every_program_as_meant(conf: ServerOptions) -> None:
     assert "-n ingest@%h" in commands["ingest"]
 
 
+def test_supervisord_listens_below_the_data_directory(conf: ServerOptions) -> None:
+    [server] = conf.server_configs
+
+    assert server["file"] == f"{Path.cwd()}/sockets/supervisor.sock"
+
+
 def test_what_others_need_starts_first_and_stops_last(conf: ServerOptions) -> None:
     priorities = {group.name: group.priority for group in conf.process_group_configs}
 
@@ -61,7 +76,7 @@ def test_no_secret_of_a_service_is_in_the_configuration(tmp_path: Path) -> None:
     valkey = Valkey(Path("/opt/valkey-server"), 20000, "valkey-secret")
     programs = stores(layout, Postgres(home, "superuser-secret", "login-secret"), valkey)
 
-    text = configuration([*programs, *services(5555)], tmp_path / "s.sock", "socket")
+    text = configuration([*programs, *services(5555)], layout.run, tmp_path / "s.sock", "socket")
 
     assert "-secret" not in text
 
@@ -80,6 +95,32 @@ def test_queues_of_one_kind_of_pool_share_a_worker() -> None:
     together = POOLS["pipeline"].tasks + POOLS["inference"].tasks
     assert command[command.index("-Q") + 1] == "pipeline,inference"
     assert command[command.index("--concurrency") + 1] == str(together)
+
+
+def test_a_queue_named_twice_counts_once() -> None:
+    assert worker_command(["pipeline", "pipeline"]) == worker_command(["pipeline"])
+
+
+def test_a_program_may_run_in_any_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    relative = {"weights_dir": Path("weights"), "blobs": "blobs"}
+    told = environment.settings.model_copy(update=relative)
+    monkeypatch.setattr(environment, "settings", told)
+    monkeypatch.setattr(environment, "inherited_environment", lambda: {"HOME": "/home/me"})
+
+    assert environment.anywhere() == {
+        "HOME": "/home/me",
+        "OMP_WAIT_POLICY": "passive",
+        "PYTHONSAFEPATH": "1",
+        "REDTEN_WEIGHTS_DIR": str(Path.cwd() / "weights"),
+        "REDTEN_BLOBS": str(Path.cwd() / "blobs"),
+    }
+
+
+def test_who_has_said_how_threads_wait_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"OMP_WAIT_POLICY": "active"}
+    monkeypatch.setattr(environment, "inherited_environment", lambda: said)
+
+    assert environment.anywhere()["OMP_WAIT_POLICY"] == "active"
 
 
 def test_queues_of_different_pools_are_refused_with_the_way_out() -> None:

@@ -44,6 +44,18 @@ def test_a_strict_client_accepts_the_local_names(layout: Layout, name: str) -> N
     shake_hands(layout, name)
 
 
+def test_a_server_on_all_addresses_goes_by_the_name_of_its_machine(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "shelf")
+    monkeypatch.setattr("socket.getfqdn", lambda: "shelf.example.org")
+
+    tls.prepare(layout, "0.0.0.0")  # noqa: S104 - nothing listens
+
+    for name in ("localhost", "shelf", "shelf.example.org"):
+        shake_hands(layout, name)
+
+
 def test_another_name_is_refused(layout: Layout) -> None:
     tls.prepare(layout, "127.0.0.1")
 
