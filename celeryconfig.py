@@ -24,7 +24,6 @@ task_reject_on_worker_lost = False
 task_publish_retry = False
 worker_prefetch_multiplier = 1
 worker_send_task_events = True
-task_send_sent_event = True
 worker_hijack_root_logger = False
 worker_soft_shutdown_timeout = 10.0
 worker_cancel_long_running_tasks_on_connection_loss = False

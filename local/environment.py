@@ -13,7 +13,7 @@ from settings import inherited_environment, settings
 def anywhere() -> dict[str, str]:
     """This process's environment, so that a program of ours may run in any folder."""
     # Waiting threads of llama.cpp that spin take the cores from the other programs.
-    told = {"OMP_WAIT_POLICY": "passive"} | inherited_environment()
+    told = {"GOMP_SPINCOUNT": "300"} | inherited_environment()
     # Modules of ours, whatever lies in the folder.
     told |= {"PYTHONSAFEPATH": "1", "REDTEN_WEIGHTS_DIR": str(settings.weights_dir.resolve())}
     if settings.blobs is not None and "://" not in settings.blobs:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pgvector.psycopg import register_vector
 from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from models.errors import RedtenError
@@ -34,7 +35,6 @@ def engine() -> Engine:
         connect_args={"options": f"-c role={APP_ROLE}", "connect_timeout": 5},
         pool_size=10,
         max_overflow=10,
-        pool_pre_ping=True,
         pool_timeout=5,
     )
     event.listen(made, "connect", _prepare)
@@ -62,6 +62,19 @@ def session_scope(tenant_id: int | None = None, *, durable: bool = True) -> Iter
         "tenant": "" if tenant_id is None else str(tenant_id),
         "sync": "on" if durable else "off",
     }
-    with Session(engine(), expire_on_commit=False) as session, session.begin():
-        session.execute(SCOPE, scope)
+    with Session(engine(), expire_on_commit=False) as session:
+        _enter(session, scope)
         yield session
+        session.commit()
+
+
+def _enter(session: Session, scope: dict[str, str]) -> None:
+    """Begins the transaction; over a connection that Postgres has closed, once more."""
+    try:
+        session.execute(SCOPE, scope)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        # The pool has thrown all its connections away; this saves a ping before each use.
+        session.rollback()
+        session.execute(SCOPE, scope)

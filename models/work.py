@@ -70,6 +70,28 @@ class Work:
         )
 
     @classmethod
+    def advance(cls, session: Session, id: int, attempt: int, step: str, to: str) -> Self | None:
+        """Waiting for `step` → waiting for `to`, for a step that is one transaction with this."""
+        return cls._move(
+            session,
+            (cls.id == id, cls.attempt == attempt, cls.step == step, cls.state == State.WAITING),
+            step=to,
+        )
+
+    @classmethod
+    def suspect(cls, session: Session, id: int, attempt: int) -> Self | None:
+        """Waiting, after a step that is one transaction has failed → as if it were running.
+
+        Its lease runs out, and that counts: a step that fails each time must not go on for ever.
+        """
+        return cls._move(
+            session,
+            (cls.id == id, cls.attempt == attempt, cls.state == State.WAITING),
+            state=State.RUNNING,
+            lease_until=lease_end(),
+        )
+
+    @classmethod
     def hand_on(cls, session: Session, id: int, attempt: int, step: str, to: str) -> Self | None:
         """Running `step` → waiting for the step `to`; None if the lease was lost meanwhile."""
         return cls._move(
@@ -86,9 +108,14 @@ class Work:
 
     @classmethod
     def finish(cls, session: Session, id: int, attempt: int, step: str) -> Self | None:
-        """Running the last step → done; None if another attempt has taken over."""
+        """Running or waiting for the last step → done; None if another attempt has taken over."""
+        unfinished = cls.state.in_((State.WAITING, State.RUNNING))
         return cls._move(
-            session, cls._running(id, attempt, step), state=State.DONE, step=None, lease_until=None
+            session,
+            (cls.id == id, cls.attempt == attempt, cls.step == step, unfinished),
+            state=State.DONE,
+            step=None,
+            lease_until=None,
         )
 
     @classmethod

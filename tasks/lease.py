@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from celery.exceptions import Ignore
 from celery.signals import worker_shutting_down
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from models.document import Document
 from models.overdue import KINDS
@@ -52,6 +53,24 @@ def claimed(flow: Flow, step: str) -> Iterator[Held]:
         _leave(flow)
     with _kept(flow, step) as gone:
         yield Held(found, gone)
+
+
+@contextmanager
+def advancing(flow: Flow, step: str, then: str) -> Iterator[tuple[Session, Any]]:
+    """For a step that only reads the database: the step and the move are one transaction.
+
+    Gives its session and the record, whose work waits for the step `then` afterwards. Raises
+    Ignore as `claimed` does; after an exception in the body the work still waits for `step`.
+    """
+    started, record = time.monotonic(), KINDS[flow["kind"]]
+    with session_scope(flow["tenant_id"], durable=False) as session:
+        found = record.advance(session, flow["id"], flow["attempt"], step, then)
+        if found:
+            yield session, found
+    if found is None:
+        log.info("%s %d attempt %d: nothing to claim for %s", *_name(flow), step)
+        _leave(flow)
+    flow["seconds"][step] = round(time.monotonic() - started, 4)
 
 
 @contextmanager

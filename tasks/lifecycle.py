@@ -16,7 +16,7 @@ from models.session import session_scope
 from tasks import artifacts
 from tasks.app import app
 from tasks.flow import Flow
-from tasks.lease import running
+from tasks.lease import advancing
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +29,10 @@ PERMANENT = (RedtenError, EngineError, LoadError)
 def start_job(tenant_id: int, id: int, attempt: int) -> Flow:
     """Reads all that the chain needs to know of a question, once."""
     flow = Flow(kind="job", tenant_id=tenant_id, id=id, attempt=attempt, seconds={})
-    with running(flow, "start_job", then="embed_question") as held:
-        job = held.record
+    with advancing(flow, "start_job", then="embed_question") as (session, job):
         log.info("job %d attempt %d: started", id, attempt)
-        with session_scope(tenant_id) as session:
-            flow["turns"] = _turns(session, job)
-            flow["embed_model_name"] = _embed_model(session, job.collection_id)
+        flow["turns"] = _turns(session, job)
+        flow["embed_model_name"] = _embed_model(session, job.collection_id)
         flow["question"], flow["params"] = job.question, job.params
         flow["collection_id"] = job.collection_id
     return flow
@@ -61,12 +59,10 @@ def _embed_model(session: Session, collection_id: int | None) -> str | None:
 def start_review(tenant_id: int, id: int, attempt: int) -> Flow:
     """Reads the reviewed answer and the collection that it is to be held against."""
     flow = Flow(kind="review", tenant_id=tenant_id, id=id, attempt=attempt, seconds={})
-    with running(flow, "start_review", then="embed_review") as held:
-        review = held.record
+    with advancing(flow, "start_review", then="embed_review") as (session, review):
         log.info("review %d attempt %d: started", id, attempt)
-        with session_scope(tenant_id) as session:
-            collection_id = session.get_one(Answer, review.answer_id).collection_id
-            flow["embed_model_name"] = _embed_model(session, collection_id)
+        collection_id = session.get_one(Answer, review.answer_id).collection_id
+        flow["embed_model_name"] = _embed_model(session, collection_id)
         # A confidence without a text says nothing that could be held against the documents.
         flow["answer"] = review.answer or ""
         flow["collection_id"] = collection_id if review.answer else None
@@ -87,6 +83,8 @@ def fail_work(
     """Writes a permanent refusal down for the owner; Celery calls it where the step failed."""
     if not isinstance(exc, PERMANENT):
         log.error("%s %d attempt %d: %r; its lease will run out", kind, id, attempt, exc)
+        with session_scope(tenant_id) as session:
+            KINDS[kind].suspect(session, id, attempt)
         return
     log.info("%s %d attempt %d: failed: %s", kind, id, attempt, exc)
     with session_scope(tenant_id) as session:

@@ -20,9 +20,8 @@ log = logging.getLogger(__name__)
 def persist_answer(flow: Flow) -> None:
     """Stores the answer and ends the job; an older attempt finds nothing to end."""
     with session_scope(flow["tenant_id"]) as session:
-        step = (flow["id"], flow["attempt"], "persist_answer")
-        job = Job.claim(session, *step) and Job.finish(session, *step)
-        if not job:
+        job = Job.finish(session, flow["id"], flow["attempt"], "persist_answer")
+        if job is None:
             log.info("job %d attempt %d: nothing to store", flow["id"], flow["attempt"])
             raise Ignore
         found = job.collection_id and session.get(Collection, job.collection_id)
@@ -85,8 +84,7 @@ def _answered(flow: Flow) -> dict[str, object]:
 def persist_review(flow: Flow) -> None:
     """Stores the computed score and ends the review's own work."""
     with session_scope(flow["tenant_id"]) as session:
-        step = (flow["id"], flow["attempt"], "persist_review")
-        if not (Review.claim(session, *step) and Review.finish(session, *step)):
+        if not Review.finish(session, flow["id"], flow["attempt"], "persist_review"):
             raise Ignore
         set_computed_score(session, flow["id"], flow["computed_score"])
     log.info("review %d attempt %d: done", flow["id"], flow["attempt"])

@@ -1,22 +1,21 @@
 """The passages nearest to a question, or to an expert's answer."""
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from models.document import Neighbour, nearest
-from models.session import session_scope
 from tasks.app import app
 from tasks.flow import Flow, Passage, pack, unpack
-from tasks.lease import running
+from tasks.lease import advancing
 
 SUPPORT_PASSAGES = 5
 
 
-def _search(flow: Flow, count: int) -> list[Neighbour]:
+def _search(session: Session, flow: Flow, count: int) -> list[Neighbour]:
     if flow["collection_id"] is None:
         return []
     [vector] = unpack(flow["vector"], 1)
-    with session_scope(flow["tenant_id"]) as session:
-        return nearest(session, flow["collection_id"], vector, count)
+    return nearest(session, flow["collection_id"], vector, count)
 
 
 def _found(flow: Flow, hits: list[Neighbour]) -> Flow:
@@ -42,9 +41,9 @@ def retrieve_passages(flow: Flow) -> Flow:
 
     Chunks whose cosine to the question is below `min_q_score` stay out.
     """
-    with running(flow, "retrieve_passages", then="generate_answer"):
+    with advancing(flow, "retrieve_passages", then="generate_answer") as (session, _):
         params = flow["params"]
-        hits = _search(flow, params["match_docs"])
+        hits = _search(session, flow, params["match_docs"])
         near = [hit for hit in hits if hit.score >= params["min_q_score"]]
         return _found(flow, near[: params["max_doc_scores"]])
 
@@ -52,5 +51,5 @@ def retrieve_passages(flow: Flow) -> Flow:
 @app.task
 def retrieve_support(flow: Flow) -> Flow:
     """Adds the chunks nearest to the reviewed answer, as the collection is now."""
-    with running(flow, "retrieve_support", then="score_review"):
-        return _found(flow, _search(flow, SUPPORT_PASSAGES))
+    with advancing(flow, "retrieve_support", then="score_review") as (session, _):
+        return _found(flow, _search(session, flow, SUPPORT_PASSAGES))

@@ -113,7 +113,7 @@ def test_no_header_leads_a_request_elsewhere(up: Up) -> None:
 
 
 def test_threads_that_wait_for_llama_cpp_leave_the_cores_to_others(up: Up) -> None:
-    assert up.programs()["inference"].environ()["OMP_WAIT_POLICY"] == "passive"
+    assert up.programs()["inference"].environ()["GOMP_SPINCOUNT"] == "300"
 
 
 def test_flower_asks_for_its_password(up: Up) -> None:
