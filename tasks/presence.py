@@ -1,10 +1,11 @@
 """A worker makes its engines ready, then says every few seconds that it takes messages."""
 
 import logging
+import os
 from typing import Any
 
 from celery import bootsteps
-from celery.signals import worker_process_init
+from celery.signals import celeryd_init, worker_process_init
 
 from engines.embedder import get_embedder
 from engines.generator import get_generator
@@ -14,6 +15,7 @@ from tasks.app import app
 
 log = logging.getLogger(__name__)
 EVERY_S = 3.0
+NICENESS = 10
 
 
 class Presence(bootsteps.StartStopStep):
@@ -52,6 +54,12 @@ class Presence(bootsteps.StartStopStep):
 
 
 app.steps["consumer"].add(Presence)
+
+
+@celeryd_init.connect
+def let_the_door_go_first(**_: Any) -> None:
+    """On a machine that is short of cores a request is answered before a step goes on."""
+    os.nice(NICENESS)
 
 
 @worker_process_init.connect
