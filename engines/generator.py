@@ -1,5 +1,6 @@
 """Text generation by a GGUF model through llama.cpp: one loaded model, one answer at a time."""
 
+import atexit
 import logging
 import os
 import threading
@@ -67,6 +68,10 @@ class Generator:
             self._llama.detokenize([token], special=True).decode() if token >= 0 else ""
             for token in (self._llama.token_bos(), self._llama.token_eos())
         )
+
+    def close(self) -> None:
+        """Frees the model, while llama.cpp is still there to do it."""
+        self._llama.close()
 
     def tokens(self, messages: Sequence[prompt.Message]) -> list[int]:
         """The chat as token ids; only the template's text may become control tokens."""
@@ -143,4 +148,6 @@ def get_generator(name: str | None = None) -> Generator:
 @lru_cache(maxsize=1)
 def _load(path: Path) -> Generator:
     log.info("loading %s", path.name)
-    return Generator(path)
+    generator = Generator(path)
+    atexit.register(generator.close)
+    return generator

@@ -28,9 +28,13 @@ def test_a_connection_that_postgres_has_closed_is_replaced_unseen(db):
 
 
 def test_an_exception_undoes_what_was_done(db):
-    with pytest.raises(RedtenError), session_scope() as session:
-        session.query(User).update({"email": "changed@example.org"})
-        raise RedtenError("code", "why")
+    def change() -> None:
+        with session_scope() as session:
+            session.query(User).update({"email": "changed@example.org"})
+            raise RedtenError("code", "why")
+
+    with pytest.raises(RedtenError):
+        change()
     assert session_value("select email from users") == "admin@redten.local"
 
 
