@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from kombu.exceptions import OperationalError
 from sqlalchemy.orm import Session
 
 from engines.errors import EngineError
@@ -13,7 +14,7 @@ from models.errors import RedtenError
 from models.job import Job
 from models.overdue import KINDS
 from models.session import session_scope
-from tasks import artifacts
+from tasks import artifacts, broker
 from tasks.app import app
 from tasks.flow import Flow
 from tasks.lease import advancing
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 MOST_TURNS = 6
 # Refusals that would come again; anything else leaves the lease to run out.
 PERMANENT = (RedtenError, EngineError, LoadError)
+# The step itself went well, and only the message to the next one is missing: no loss.
+BROKER_AWAY = (OperationalError, OSError, broker.BrokerError)
 
 
 @app.task
@@ -82,9 +85,10 @@ def fail_work(
 ) -> None:
     """Writes a permanent refusal down for the owner; Celery calls it where the step failed."""
     if not isinstance(exc, PERMANENT):
-        log.error("%s %d attempt %d: %r; its lease will run out", kind, id, attempt, exc)
-        with session_scope(tenant_id) as session:
-            KINDS[kind].suspect(session, id, attempt)
+        log.error("%s %d attempt %d: %r; the sweep will find it", kind, id, attempt, exc)
+        if not isinstance(exc, BROKER_AWAY):
+            with session_scope(tenant_id) as session:
+                KINDS[kind].suspect(session, id, attempt)
         return
     log.info("%s %d attempt %d: failed: %s", kind, id, attempt, exc)
     with session_scope(tenant_id) as session:
