@@ -21,7 +21,7 @@ class Pool(NamedTuple):
 # one model; parsing a document is Python and may crash, so it gets a process of its own. The
 # sweep runs every few seconds and mostly finds nothing to do.
 POOLS = {
-    "pipeline": Pool("threads", 4),
+    "pipeline": Pool("threads", 2),
     "inference": Pool("threads", settings.inference_threads),
     "ingest": Pool("prefork", 1),
     "sweep": Pool("solo", 1, "WARNING"),
