@@ -93,11 +93,6 @@ class Settings(BaseSettings):
         "REDTEN_DRAIN_S", 8.0, "Seconds a worker that is stopped finishes in; then it hands back."
     )
     max_losses: int = option("REDTEN_MAX_LOSSES", 3, "Times work may be lost while running.")
-    inference_threads: int = option(
-        "REDTEN_INFERENCE_THREADS",
-        1,
-        "Questions an inference worker holds at once; they take turns.",
-    )
 
     # --- who may do what ------------------------------------------------------------------------
     signup_enabled: bool = option("REDTEN_SIGNUP", True, "Whether strangers may make an account.")
