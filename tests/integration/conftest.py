@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from local import postgres
+from models.job import Job
 from models.migrate import upgrade
 from models.seed import seed
 from models.session import session_scope
@@ -90,3 +91,22 @@ def headers(http: FlaskClient) -> dict[str, str]:
 def owner(http: FlaskClient) -> dict[str, str]:
     """The administrator's headers."""
     return {"Bearer": log_in(http, *ADMIN).json["token"]}
+
+
+@pytest.fixture
+def job(admin: Caller) -> int:
+    """A job that waits for its first step."""
+    with session_scope(1) as session:
+        made = Job(
+            tenant_id=1,
+            user_id=admin.user_id,
+            worker_id=1,
+            job_type=1,
+            question="?",
+            session_id="s",
+            derived_session_id="d",
+            step=Job.FIRST_STEP,
+        )
+        session.add(made)
+        session.flush()
+        return made.id

@@ -1,33 +1,12 @@
 """What an error in a step does to its work."""
 
-import pytest
 from kombu.exceptions import OperationalError
 
 from models.errors import RedtenError
 from models.job import Job
 from models.session import session_scope
-from models.tenant import Caller
 from models.work import State
 from tasks.lifecycle import fail_work
-
-
-@pytest.fixture
-def job(admin: Caller) -> int:
-    """A job between two steps."""
-    with session_scope(1) as session:
-        made = Job(
-            tenant_id=1,
-            user_id=admin.user_id,
-            worker_id=1,
-            job_type=1,
-            question="?",
-            session_id="s",
-            derived_session_id="d",
-            step="retrieve_passages",
-        )
-        session.add(made)
-        session.flush()
-        return made.id
 
 
 def after(error: Exception, id: int, attempt: int = 1) -> Job:

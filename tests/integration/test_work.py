@@ -1,31 +1,10 @@
 """States, leases and attempts: what a message may do, and what it finds nothing to do for."""
 
-import pytest
 from sqlalchemy import func, update
 
 from models.job import Job
 from models.session import session_scope
-from models.tenant import Caller
 from models.work import State
-
-
-@pytest.fixture
-def job(admin: Caller) -> int:
-    """A job that waits for its first step."""
-    with session_scope(1) as session:
-        made = Job(
-            tenant_id=1,
-            user_id=admin.user_id,
-            worker_id=1,
-            job_type=1,
-            question="?",
-            session_id="s",
-            derived_session_id="d",
-            step=Job.FIRST_STEP,
-        )
-        session.add(made)
-        session.flush()
-        return made.id
 
 
 def do(move, *args):
