@@ -4,8 +4,6 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from prometheus_client import multiprocess
-
 from settings import settings
 
 _host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -41,9 +39,3 @@ def on_starting(_server: Any) -> None:
     if settings.metrics_dir is not None:
         for counters in settings.metrics_dir.glob("*.db"):
             counters.unlink(missing_ok=True)
-
-
-def child_exit(_server: Any, worker: Any) -> None:
-    """Takes the gauges of a process that has ended out of the sum."""
-    if settings.metrics_dir is not None:
-        multiprocess.mark_process_dead(worker.pid)

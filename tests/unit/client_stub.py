@@ -96,3 +96,12 @@ def _response(request: requests.PreparedRequest, status: int, body: Any) -> requ
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     response.raw = io.BytesIO(raw)
     return response
+
+
+def answering() -> Stub:
+    """A server that takes any question and has answered it at once, as job 5."""
+    stub = Stub()
+    stub.on("POST", "/job", (201, {"id": 5, "state": 1}))
+    stub.on("GET", "/job/5", (200, {"id": 5, "state": 3}))
+    stub.on("GET", "/ai/result/5", (200, ANSWER))
+    return stub

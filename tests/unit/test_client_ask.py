@@ -8,16 +8,12 @@ from click.testing import CliRunner, Result
 
 from cli import main
 from client.show import NOT_GROUNDED, NOT_SUPPORTED
-from tests.unit.client_stub import ANSWER, EMAIL, NO_SUCH_USER, USER, Reply, Stub
+from tests.unit.client_stub import ANSWER, EMAIL, NO_SUCH_USER, USER, Reply, Stub, answering
 
 
 @pytest.fixture
 def stub() -> Stub:
-    stub = Stub()
-    stub.on("POST", "/job", (201, {"id": 5, "state": 1}))
-    stub.on("GET", "/job/5", (200, {"id": 5, "state": 3}))
-    stub.on("GET", "/ai/result/5", (200, ANSWER))
-    return stub
+    return answering()
 
 
 def run(stub: Stub, *args: str, stdin: str | None = None) -> Result:
