@@ -49,7 +49,12 @@ class Settings(BaseSettings):
     host: str = option("REDTEN_HOST", "127.0.0.1", "Address the API listens on.")
     port: int = option("REDTEN_PORT", 3000, "Port the API listens on, TLS.")
     api_workers: int = option("REDTEN_API_WORKERS", 2, "gunicorn processes of the API.")
-    api_threads: int = option("REDTEN_API_THREADS", 8, "Threads in each gunicorn process.")
+    api_threads: int = option("REDTEN_API_THREADS", 16, "Threads in each gunicorn process.")
+    max_streams: int = option(
+        "REDTEN_MAX_STREAMS",
+        0,
+        "Streams that a gunicorn process holds open, each in a thread; 0: all threads but two.",
+    )
     tls_cert: Path | None = option(
         "API_TLS_CERT", None, "The API's certificate (PEM); `redten up` makes and sets its own."
     )
@@ -71,6 +76,12 @@ class Settings(BaseSettings):
     model_aliases: Annotated[dict[str, str], NoDecode] = option(
         "REDTEN_MODEL_ALIASES", {}, "Other names of installed models: NAME=FILE,NAME=FILE."
     )
+    model_memory: int = option(
+        "REDTEN_MODEL_MEMORY_BYTES", 0, "Memory for loaded models; 0: 70 % of the machine's."
+    )
+    model_idle_s: float = option(
+        "REDTEN_MODEL_IDLE_S", 900.0, "Seconds a model but the default one stays loaded unused."
+    )
     embed_model: str = option(
         "REDTEN_EMBED_MODEL",
         "sentence-transformers/all-MiniLM-L6-v2",
@@ -79,6 +90,21 @@ class Settings(BaseSettings):
     threads: int = option("REDTEN_THREADS", 0, "CPU threads of an engine; 0: the cores there are.")
     n_ctx: int = option("REDTEN_N_CTX", 4096, "Largest context in tokens that a job may ask for.")
     max_tokens: int = option("REDTEN_MAX_TOKENS", 1024, "Largest answer in tokens.")
+    answers_at_once: int = option(
+        "REDTEN_ANSWERS_AT_ONCE", 8, "Answers that an inference worker writes at the same time."
+    )
+    kv_cells: int = option(
+        "REDTEN_KV_CELLS", 16_384, "Tokens that the running answers of one model hold together."
+    )
+    prefix_ram_bytes: int = option(
+        "REDTEN_PREFIX_RAM_BYTES", 536_870_912, "Memory for prompts computed before; 0: none kept."
+    )
+    prefix_disk_bytes: int = option(
+        "REDTEN_PREFIX_DISK_BYTES", 1_073_741_824, "Disk for those that were asked for again."
+    )
+    prefix_dir: Path | None = option(
+        "REDTEN_PREFIX_DIR", None, "Where those lie; `prefixes` in REDTEN_DATA_DIR if unset."
+    )
     deadline_s: float = option("REDTEN_DEADLINE_S", 900.0, "Seconds one generation may take.")
 
     # --- work -----------------------------------------------------------------------------------
@@ -92,7 +118,20 @@ class Settings(BaseSettings):
     drain_s: float = option(
         "REDTEN_DRAIN_S", 8.0, "Seconds a worker that is stopped finishes in; then it hands back."
     )
+    stream_length: int = option(
+        "REDTEN_STREAM_LENGTH", 2048, "Events of one job that can be read again, about."
+    )
+    stream_kept_s: int = option(
+        "REDTEN_STREAM_KEPT_S", 3600, "Seconds after its last event that a job's are kept."
+    )
     max_losses: int = option("REDTEN_MAX_LOSSES", 3, "Times work may be lost while running.")
+
+    openai_wait_s: float = option(
+        "REDTEN_OPENAI_WAIT_S", 600.0, "Seconds a completion that is not streamed is waited for."
+    )
+    embeddings_wait_s: float = option(
+        "REDTEN_EMBEDDINGS_WAIT_S", 30.0, "Seconds that /v1/embeddings waits for its vectors."
+    )
 
     # --- who may do what ------------------------------------------------------------------------
     signup_enabled: bool = option("REDTEN_SIGNUP", True, "Whether strangers may make an account.")

@@ -12,3 +12,10 @@ class EngineError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+class EngineStopped(Exception):
+    """The engine went down before it had answered; asked again, it may well answer."""
+
+    def __init__(self) -> None:
+        super().__init__("the engine was stopped")

@@ -1,87 +1,72 @@
-"""Text generation by a GGUF model through llama.cpp: one loaded model, one answer at a time."""
+"""Text generation by a GGUF model through llama.cpp: one loaded model, many answers at once."""
 
-import atexit
-import logging
-import os
-import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from engines import catalog, prompt
+import llama_cpp
+
+from engines import prompt
 from engines.errors import EngineError
+from engines.model import Model
+from engines.prefix_files import PrefixFiles
+from engines.prefix_store import PrefixStore, fingerprint
+from engines.request import Generation, Request, Terms, silent
+from engines.sampling import Sampling
+from engines.scheduler import Scheduler
 from settings import settings
-
-log = logging.getLogger(__name__)
-_loading = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How tokens are drawn; temperature 0 takes the likeliest, so that a repeat is the same."""
-
-    max_tokens: int
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """An answer and what it cost; `finish` is stop, length or deadline."""
-
-    text: str
-    finish: str
-    prompt_tokens: int
-    completion_tokens: int
-    seconds: float
 
 
 class Generator:
-    """One loaded model. Threads may share it: they take turns."""
+    """One loaded model. Threads may share it: their answers are written together.
+
+    Raises EngineError `broken_weights` or `no_memory`.
+    """
 
     def __init__(self, path: Path) -> None:
-        # Imported here: whoever only names a model loads no llama.cpp.
-        import llama_cpp
-
-        from engines.llama_log import forward_llama_log
-
         self.name = path.name
-        threads = settings.threads or os.cpu_count() or 1
-        try:
-            self._llama: Any = llama_cpp.Llama(
-                str(path),
-                n_ctx=settings.n_ctx,
-                n_threads=threads,
-                n_threads_batch=threads,
-                verbose=False,
-            )
-        except ValueError as error:
-            raise EngineError("broken_weights", f"{path.name} cannot be loaded") from error
-        forward_llama_log()
-        self._turn = threading.Lock()
-        self._template: str = self._llama.metadata.get("tokenizer.chat_template", prompt.CHATML)
-        self._bos, self._eos = (
-            self._llama.detokenize([token], special=True).decode() if token >= 0 else ""
-            for token in (self._llama.token_bos(), self._llama.token_eos())
+        self._model = Model(path)
+        self.n_ctx = min(settings.n_ctx, self._model.n_ctx_train)
+        # A saved state means something to the same weights and the same llama.cpp only.
+        key = f"{llama_cpp.__version__}-{fingerprint(path)}"
+        folder = settings.prefix_dir or settings.data_dir / "prefixes"
+        files = PrefixFiles(folder, key, settings.prefix_disk_bytes)
+        self._store = PrefixStore(files, settings.prefix_ram_bytes)
+        self._scheduler = Scheduler(
+            self._model, self._store, settings.kv_cells, settings.answers_at_once
         )
 
-    def close(self) -> None:
-        """Frees the model, while llama.cpp is still there to do it."""
-        self._llama.close()
+    @property
+    def memory_bytes(self) -> int:
+        """What it takes: weights, both caches, and the prompts kept in memory."""
+        cells = settings.kv_cells + settings.n_ctx
+        return (
+            self._model.size_in_bytes + cells * self._model.cell_bytes + settings.prefix_ram_bytes
+        )
 
-    def tokens(self, messages: Sequence[prompt.Message]) -> list[int]:
-        """The chat as token ids; only the template's text may become control tokens."""
-        pieces = prompt.render(self._template, messages, self._bos, self._eos)
-        ids: list[int] = []
-        for number, piece in enumerate(pieces):
-            if piece:
-                from_template = number % 2 == 0
-                ids += self._llama.tokenize(piece.encode(), add_bos=False, special=from_template)
-        return ids
+    @property
+    def is_running(self) -> bool:
+        """False once its engine has gone down: no question will be answered any more."""
+        return self._scheduler.is_running
+
+    def close(self) -> None:
+        """Ends what is under way, and frees the model."""
+        self._scheduler.stop()
+        self._store.close()
+        self._model.close()
+
+    def count(self, asked: Sequence[prompt.Message] | str) -> int:
+        """Tokens of a chat, or of a text, as the model reads it."""
+        return len(self._tokens(asked))
+
+    def _tokens(self, asked: Sequence[prompt.Message] | str) -> list[int]:
+        if isinstance(asked, str):
+            return self._model.tokenize(asked, begin=True)
+        return self._model.chat(asked)
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of a plain text; what it spells out never becomes a control token."""
+        return self._model.tokenize(text)
 
     def fit(
         self,
@@ -91,63 +76,45 @@ class Generator:
         budget: int,
     ) -> prompt.Fitted:
         """The fullest prompt of at most `budget` tokens; see `prompt.fit`."""
-        return prompt.fit(lambda m: len(self.tokens(m)), question, passages, turns, budget)
+        return prompt.fit(self.count, question, passages, turns, budget)
 
     def generate(
         self,
-        messages: Sequence[prompt.Message],
+        asked: Sequence[prompt.Message] | str,
         sampling: Sampling,
         wanted: Callable[[], bool] = lambda: True,
+        told: Callable[[str], None] = silent,
+        adapter: Path | None = None,
+        scope: str = "",
     ) -> Generation:
-        """Answers the chat; `wanted` and the deadline are looked at with every token.
+        """Answers a chat, or goes on with a text.
 
-        An answer that meets its deadline ends there, with finish `deadline`. Raises EngineError
-        `cancelled` when no longer wanted, `deadline` when time ran out before the first token.
+        `wanted` and the deadline are looked at with every token; `told` hears each new piece of
+        text, in the engine's thread. An answer that meets its deadline ends there, with finish
+        `deadline`. Only prompts of the same `scope`, letters and digits, share what was computed.
+        Raises EngineError `cancelled` when no longer wanted, `deadline` when time ran
+        out before the first token, `too_long`, `bad_grammar`, `broken_adapter`; EngineStopped.
         """
-        ids = self.tokens(messages)
         deadline = time.monotonic() + settings.deadline_s
-        with self._turn:
-            started = time.monotonic()
-            # A cache left by another question would change the order of sums, and near-ties.
-            self._llama.reset()
-            pieces, finish = self._stream(ids, sampling, wanted, deadline)
-        if finish == "deadline" and not pieces:
-            raise EngineError("deadline", f"no answer within {settings.deadline_s:g} seconds")
-        text = "".join(pieces).strip()
-        return Generation(text, finish, len(ids), len(pieces), time.monotonic() - started)
+        is_chat = not isinstance(asked, str)
+        # Tenants share nothing, or the time that an answer takes would tell what others ask.
+        key = f"{_content(adapter)}.{scope}"
+        terms = Terms(deadline, wanted, told, adapter, key, trim=is_chat)
+        request = Request(self._tokens(asked), sampling, terms)
+        self._scheduler.submit(request)
+        return request.result()
 
-    def _stream(
-        self, ids: list[int], sampling: Sampling, wanted: Callable[[], bool], deadline: float
-    ) -> tuple[list[str], str]:
-        pieces: list[str] = []
-        for event in self._llama.create_completion(
-            ids,
-            stream=True,
-            max_tokens=sampling.max_tokens,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            seed=sampling.seed,
-        ):
-            choice = event["choices"][0]
-            if choice["finish_reason"]:
-                return pieces + [choice["text"]] * bool(choice["text"]), choice["finish_reason"]
-            pieces.append(choice["text"])
-            if not wanted():
-                raise EngineError("cancelled", "the question was withdrawn")
-            if time.monotonic() > deadline:
-                return pieces, "deadline"
-        return pieces, "stop"
+    def score(self, messages: Sequence[prompt.Message], answer: Sequence[int]) -> list[float]:
+        """Natural log-probability of each token of an answer to the chat, were it given.
+
+        Ends with the first token that ends an answer.
+        """
+        sampling = Sampling(len(answer), script=tuple(answer))
+        return [chance for _, chance in self.generate(messages, sampling).tokens]
 
 
-def get_generator(name: str | None = None) -> Generator:
-    """The model that `name` resolves to, loaded once; another name takes its place in memory."""
-    with _loading:
-        return _load(catalog.resolve(name))
-
-
-@lru_cache(maxsize=1)
-def _load(path: Path) -> Generator:
-    log.info("loading %s", path.name)
-    generator = Generator(path)
-    atexit.register(generator.close)
-    return generator
+def _content(adapter: Path | None) -> str:
+    try:
+        return fingerprint(adapter) if adapter else "none"
+    except OSError as error:
+        raise EngineError("broken_adapter", f"the adapter cannot be read: {error}") from error

@@ -93,22 +93,55 @@ def _pieces(text: str, contents: Sequence[str]) -> list[str]:
 def messages_for(
     question: str, passages: Sequence[Passage], turns: Sequence[Turn]
 ) -> list[Message]:
-    """System text, earlier turns, then the sources with the question."""
+    """System text, the sources, earlier turns, the question: what repeats most comes first."""
     told = [Message(role="system", content=SYSTEM if passages else SYSTEM_WITHOUT_SOURCES)]
     for turn in turns:
         told.append(Message(role="user", content=turn.question))
         told.append(Message(role="assistant", content=turn.answer))
-    told.append(Message(role="user", content=_asked(question, passages)))
+    told.append(Message(role="user", content=question))
+    return with_sources(told, passages)
+
+
+def with_sources(chat: Sequence[Message], passages: Sequence[Passage]) -> list[Message]:
+    """The chat with the sources in front of its first question.
+
+    They come in the order of the documents, not of their scores, so that questions on the same
+    pages begin with the same tokens. A chat without a system text gets the one for sources.
+    """
+    if not passages:
+        return list(chat)
+    sources = "\n\n".join(
+        f"Source: {one['source']}, page {one['page']}\n{one['text']}"
+        for one in sorted(passages, key=_place)
+    )
+    first = next(number for number, one in enumerate(chat) if one["role"] == "user")
+    asked = Message(role="user", content=f"{sources}\n\nQuestion: {chat[first]['content']}")
+    told = [*chat[:first], asked, *chat[first + 1 :]]
+    if told[0]["role"] != "system":
+        told.insert(0, Message(role="system", content=SYSTEM))
     return told
 
 
-def _asked(question: str, passages: Sequence[Passage]) -> str:
-    if not passages:
-        return question
-    sources = "\n\n".join(
-        f"Source: {one['source']}, page {one['page']}\n{one['text']}" for one in passages
-    )
-    return f"{sources}\n\nQuestion: {question}"
+def _place(passage: Passage) -> tuple[str, int, str]:
+    return passage["source"], passage["page"], passage["text"]
+
+
+def fit_chat(
+    count: Callable[[list[Message]], int],
+    chat: Sequence[Message],
+    passages: Sequence[Passage],
+    budget: int,
+) -> Fitted:
+    """As `fit`, for a chat that its caller wrote: all of it stays, and sources give way to it.
+
+    Raises EngineError `question_too_long` if the chat alone takes more than `budget` tokens.
+    """
+    answered = sum(one["role"] == "assistant" for one in chat)
+    for kept in range(len(passages), 0, -1):
+        messages = with_sources(chat, passages[:kept])
+        if (tokens := count(messages)) <= budget:
+            return Fitted(messages, kept, answered, tokens)
+    return Fitted(list(chat), 0, answered, require_room(count(list(chat)), budget))
 
 
 def fit(
@@ -123,15 +156,22 @@ def fit(
     Whole passages are left out, lowest first; then as many of the latest turns are put in as
     there is room for. Raises EngineError `question_too_long` if the question alone does not fit.
     """
-    for kept in range(len(passages), -1, -1):
-        tokens = count(messages_for(question, passages[:kept], []))
-        if tokens <= budget:
-            return _with_turns(count, question, passages[:kept], turns, budget)
-    raise EngineError(
-        "question_too_long",
-        f"the question takes {tokens} tokens and the context leaves {budget}: "
-        "shorten it, or raise n_ctx",
-    )
+    kept = len(passages)
+    while (tokens := count(messages_for(question, passages[:kept], []))) > budget and kept:
+        kept -= 1
+    require_room(tokens, budget)
+    return _with_turns(count, question, passages[:kept], turns, budget)
+
+
+def require_room(tokens: int, budget: int) -> int:
+    """The number of tokens. Raises EngineError `question_too_long` if it is above the budget."""
+    if tokens > budget:
+        raise EngineError(
+            "question_too_long",
+            f"the question takes {tokens} tokens and the context leaves {budget}: "
+            "shorten it, or raise n_ctx",
+        )
+    return tokens
 
 
 def _with_turns(
