@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from engines.errors import EngineError
 
@@ -48,15 +49,15 @@ def convert_encoder(source: Path, target: Path) -> None:
         _put(half_made, target)
 
 
-def requantize(source: Path, target: Path) -> None:
-    """A GGUF as Q8_0: llama.cpp has fast x86 kernels for it, and none for Q4_1."""
+def requantize(source: Path, target: Path, kind: Literal["Q8_0", "Q4_0"] = "Q8_0") -> None:
+    """A GGUF as Q8_0 or Q4_0: llama.cpp has fast x86 kernels for them, and none for Q4_1."""
     import llama_cpp
 
     from engines.llama_log import forward_llama_log
 
     forward_llama_log()
     options = llama_cpp.llama_model_quantize_default_params()
-    options.ftype = llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0
+    options.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind}")
     options.allow_requantize = True
     half_made = target.with_suffix(f".{os.getpid()}.part")
     code = llama_cpp.llama_model_quantize(

@@ -8,7 +8,18 @@ from sqlalchemy import create_engine, pool, text
 from models.base import Base
 
 # The tables that autogenerate compares with.
-for module in ("answer", "collection", "document", "job", "overdue", "review", "tenant", "user"):
+for module in (
+    "answer",
+    "collection",
+    "document",
+    "job",
+    "model",
+    "overdue",
+    "review",
+    "service_key",
+    "tenant",
+    "user",
+):
     import_module(f"models.{module}")
 
 LOCK = 0x7265647465  # "redte": any number that only redten's migrations take
