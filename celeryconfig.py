@@ -23,6 +23,8 @@ task_acks_late = True
 task_reject_on_worker_lost = False
 task_publish_retry = False
 worker_prefetch_multiplier = 1
+# What waits its turn waits in the queue, where every free worker and the sweep can see it.
+worker_disable_prefetch = True
 worker_send_task_events = True
 worker_hijack_root_logger = False
 worker_soft_shutdown_timeout = 10.0

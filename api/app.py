@@ -7,13 +7,28 @@ from apiflask import APIFlask
 from flask import Response, send_from_directory
 from werkzeug.routing import IntegerConverter
 
-from api import answers, collections, errors, health, jobs, members, metrics, users
+from api import (
+    answers,
+    collections,
+    errors,
+    events,
+    health,
+    jobs,
+    keys,
+    members,
+    metrics,
+    models,
+    users,
+)
 from api.auth import SECURITY_SCHEMES
+from api.openai import completions, embeddings, served_models
 from api.schemas import INT32
 from api.strict_json import PlainRequest, StrictJSON
 from settings import settings
 
 SWAGGER = "/docs/assets"
+NOUNS = (users, keys, jobs, events, answers, collections, members, health, models)
+OPENAI = (completions, embeddings, served_models)
 
 
 class NumberConverter(IntegerConverter):
@@ -41,7 +56,7 @@ def create_app() -> APIFlask:
     app.spec_processor(_describe_upload)
     errors.register(app)
     metrics.register(app)
-    for noun in (users, jobs, answers, collections, members, health):
+    for noun in (*NOUNS, *OPENAI):
         app.register_blueprint(noun.blueprint)
     return app
 

@@ -6,11 +6,14 @@ from typing import Any, cast
 
 from apiflask import APIBlueprint
 from flask import g, request
+from sqlalchemy.orm import Session
 
 from api import tokens
 from models.errors import RedtenError
+from models.service_key import PREFIX, key_holder
 from models.session import session_scope
 from models.tenant import Belonging, Caller, Role, belongings
+from models.user import User
 from settings import settings
 
 TENANT_HEADER = "X-Redten-Tenant"
@@ -19,7 +22,7 @@ SECURITY_SCHEMES = {
         "type": "apiKey",
         "in": "header",
         "name": settings.token_header,
-        "description": "The bare token that a login gives.",
+        "description": "The bare token that a login gives, or a service key.",
     },
     "authorization": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }
@@ -49,12 +52,26 @@ def caller() -> Caller:
 
 def _identify() -> Caller:
     with session_scope() as session:
-        user = tokens.holder(session, _token())
+        user, bound_to = _holder(session, _token())
         all_of_them = belongings(session, user.id)
+    if bound_to is not None:
+        all_of_them = [one for one in all_of_them if one.tenant_id == bound_to]
+    g.by_key = bound_to is not None
     # WSGI gives headers as Latin-1; clients send UTF-8.
     named = request.headers.get(TENANT_HEADER, "").encode("latin-1").decode("utf-8", "replace")
-    place = _chosen(all_of_them, named, user.default_tenant_id)
+    place = _chosen(all_of_them, named, bound_to or user.default_tenant_id)
     return Caller(user.id, user.email, place.tenant_id, place.role)
+
+
+def _holder(session: Session, token: str) -> tuple[User, int | None]:
+    """Whose token it is, and for a service key the one tenant that it is good for."""
+    if not token.startswith(PREFIX):
+        return tokens.holder(session, token), None
+    held = key_holder(session, token)
+    if held is None:
+        raise tokens.invalid_token()
+    user_id, tenant_id = held
+    return session.get_one(User, user_id), tenant_id
 
 
 def _token() -> str:
@@ -73,6 +90,12 @@ def _chosen(all_of_them: list[Belonging], wanted: str, default: int) -> Belongin
         if wanted in (one.tenant, str(one.tenant_id)) if wanted else one.tenant_id == default:
             return one
     raise RedtenError("tenant_not_found", f"you belong to no tenant {wanted or 'any more'}")
+
+
+def require_login() -> None:
+    """Raises RedtenError `forbidden` for who came with a service key."""
+    if g.by_key:
+        raise RedtenError("forbidden", "a service key may not do that: log in and use the token")
 
 
 def require_owner() -> None:

@@ -9,28 +9,48 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from api.openai.errors import BLUEPRINTS as OPENAI
+from api.openai.errors import error_body, retry_header
 from models.errors import RedtenError
 
 log = logging.getLogger(__name__)
 
 STATUS = {
     "answer_not_found": 404,
+    "broken_weights": 500,
+    "cancelled": 409,
     "collection_exists": 409,
     "collection_not_found": 404,
+    "deadline": 504,
+    "decode_failed": 500,
     "document_not_found": 404,
     "forbidden": 403,
+    "internal_error": 500,
     "invalid_token": 401,
+    "job_failed": 500,
     "job_not_found": 404,
     "job_not_over": 404,
+    "job_over": 409,
+    "key_not_found": 404,
     "last_owner": 409,
+    "lost": 500,
     "member_not_found": 404,
     "no_blobs": 503,
+    "no_memory": 503,
+    "no_model": 503,
+    "not_yet_answered": 504,
     "read_only": 403,
     "signup_disabled": 403,
+    "stopping": 503,
+    "stream_broken": 500,
     "tenant_not_found": 404,
     "too_large": 413,
+    "too_many_streams": 503,
     "unavailable": 503,
+    "unknown_model": 404,
 }
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
+RETRY_AFTER_S = {"too_many_streams": "2"}
 # The published contract answers a bad token with 400 on these.
 CONTRACT = ("users", "jobs", "answers")
 # Published clients parse a refusal like a success: the same keys, with nothing in them.
@@ -52,14 +72,20 @@ def status_of(code: str) -> int:
 
 
 def body_of(code: str, message: str, **more: Any) -> dict[str, Any]:
-    """The uniform error body, with what published clients look for."""
+    """The uniform error body, with what published clients look for, or else OpenAI's."""
+    if request.blueprint in OPENAI:
+        return error_body(code, message, status_of(code), more.get("fields"))
     empty = NO_USER if request.blueprint == "users" else {}
     return {**empty, "code": code, "message": message, "msg": message, **more}
 
 
 def _refused(error: RedtenError) -> ResponseReturnValue:
     message = _worded(error.message) if error.code == "bad_json" else error.message
-    return body_of(error.code, message), status_of(error.code)
+    wait_s = RETRY_AFTER_S.get(error.code)
+    headers = {"Retry-After": wait_s} if wait_s else {}
+    if request.blueprint in OPENAI:
+        headers |= retry_header(error.code)
+    return body_of(error.code, message), status_of(error.code), headers
 
 
 def _http_error(error: HTTPError) -> Any:
@@ -104,7 +130,7 @@ def register(app: APIFlask) -> None:
     app.config["VALIDATION_ERROR_STATUS_CODE"] = 400
     app.error_processor(_http_error)
     _on(app, RedtenError, _refused)
-    for away in (OperationalError, InterfaceError, PoolTimeoutError):
+    for away in DATABASE_AWAY:
         _on(app, away, _database_away)
     _on(app, Exception, _broken)
 

@@ -3,22 +3,19 @@
 from typing import Any
 
 from apiflask import APIBlueprint
-from sqlalchemy.orm import Session
 
+from api.asking import ASK, ask, withdraw
 from api.auth import caller, signed_in
+from api.questions import JobIn
 from api.replies import JobOut, JobResultOut
-from api.schemas import AskIn, JobIn
 from models.answer import answers_of_job
-from models.collection import find_collection
 from models.errors import RedtenError
 from models.job import Job, find_job
 from models.session import session_scope
 from models.work import State
-from tasks import chains
 
 blueprint = APIBlueprint("jobs", __name__, tag="Jobs")
 
-ASK = 1
 SHOWN = JobResultOut.model_fields.keys() - {"job_id"}
 
 
@@ -29,10 +26,16 @@ SHOWN = JobResultOut.model_fields.keys() - {"job_id"}
 def create_job(json_data: JobIn) -> Job:
     """Ask a question; the answer is fetched with the job's id."""
     _supported(json_data)
-    with session_scope(caller().tenant_id) as session:
-        job = _add(session, json_data, json_data.ask)
-    chains.send("job", job.tenant_id, job.id, job.attempt)
-    return job
+    wanted = json_data.ask
+    return ask(
+        wanted.msg,
+        wanted.collection,
+        wanted.params(),
+        worker_id=json_data.worker_id,
+        tags=wanted.tags,
+        data=wanted.data or {},
+        **wanted.threads(),
+    )
 
 
 def _supported(wanted: JobIn) -> None:
@@ -47,27 +50,6 @@ def _supported(wanted: JobIn) -> None:
         )
 
 
-def _add(session: Session, wanted: JobIn, ask: AskIn) -> Job:
-    found = find_collection(session, caller(), ask.collection) if ask.collection else None
-    job = Job(
-        tenant_id=caller().tenant_id,
-        user_id=caller().user_id,
-        worker_id=wanted.worker_id,
-        job_type=wanted.job_type,
-        question=ask.msg,
-        collection_id=found.id if found else None,
-        tags=ask.tags,
-        data=ask.data or {},
-        params=ask.params(),
-        state=State.WAITING,
-        step=Job.FIRST_STEP,
-        **ask.threads(),
-    )
-    session.add(job)
-    session.flush()
-    return job
-
-
 @blueprint.get("/job/<number:id>")
 @blueprint.output(JobOut)
 @signed_in(blueprint)
@@ -75,6 +57,14 @@ def get_job(id: int) -> Job:
     """See how far a job has come."""
     with session_scope(caller().tenant_id) as session:
         return find_job(session, caller(), id)
+
+
+@blueprint.delete("/job/<number:id>")
+@blueprint.output(JobOut)
+@signed_in(blueprint)
+def delete_job(id: int) -> Job:
+    """Cancel a job that is not over: it fails with the code `cancelled`, and its work stops."""
+    return withdraw(caller(), id)
 
 
 @blueprint.get("/job/result/<number:id>")

@@ -211,3 +211,24 @@ class MembersOut(Out):
 
     members: list[MemberOut]
     msg: str = "success"
+
+
+class ModelOut(Out):
+    """A model; of one that is not registered only the name is known."""
+
+    name: str
+    aliases: list[str] = []
+    quantization: str | None = None
+    n_ctx_train: int | None = None
+    parameters: int | None = None
+    size_in_bytes: int | None = None
+    licence: str | None = None
+    default: bool
+    adapters: list[str] = []
+
+
+class ModelsOut(Out):
+    """All models that can be asked by name."""
+
+    models: list[ModelOut]
+    msg: str = "success"

@@ -1,11 +1,8 @@
 """What comes in, checked and documented from one description."""
 
-import uuid
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-
-from settings import settings
 
 INT32 = 2**31 - 1
 
@@ -52,82 +49,6 @@ class LoginIn(In):
 
     email: str = Field(max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")
     password: str = Field(max_length=1024)
-
-
-class RagIn(In):
-    """Which passages reach the prompt.
-
-    `match_docs` chunks are retrieved; the best `max_doc_scores` of them whose cosine to the
-    question is at least `min_q_score` are used. An answer whose best support is below
-    `min_a_score` is marked as not supported.
-    """
-
-    dirs: list[Any] = []
-    s3: list[Any] = []
-    caches: list[Any] = []
-    rss: list[Any] = []
-    match_docs: int = Field(3, ge=1, le=50)
-    max_doc_scores: int = Field(3, ge=1, le=50)
-    min_q_score: Real = Field(0.3, ge=-1, le=1)
-    min_a_score: Real = Field(0.3, ge=-1, le=1)
-
-
-class AskIn(In):
-    """A question. Limits above the server's are lowered to them; `n_batch` is a hint only."""
-
-    msg: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100_000)]
-    model_name: str | None = Field(None, max_length=512)
-    embed_model_name: str | None = Field(None, max_length=512)
-    collection_id: Ref | None = None
-    collection_name: Ref | None = None
-    max_tokens: int = Field(512, ge=1, le=INT32)
-    n_ctx: int = Field(2048, ge=128, le=INT32)
-    n_batch: Number | None = None
-    temperature: Real = Field(0.0, ge=0, le=2)
-    top_p: Real = Field(1.0, gt=0, le=1)
-    seed: int = Field(0, ge=0, le=INT32)
-    rag: RagIn = Field(default_factory=lambda: RagIn.model_validate({}))
-    data: dict[str, Any] | None = None
-    tags: str | None = Field(None, max_length=1024)
-    session_id: Label | None = None
-    derived_session_id: Label | None = None
-
-    @property
-    def collection(self) -> str | None:
-        """The name or id of the collection to search; None for no retrieval."""
-        ref = self.collection_id if self.collection_id not in (None, "") else self.collection_name
-        return None if ref in (None, "") else str(ref)
-
-    def params(self) -> dict[str, Any]:
-        """What the chain needs to know, every default filled in."""
-        return {
-            "model_name": self.model_name or settings.model,
-            "n_ctx": min(self.n_ctx, settings.n_ctx),
-            "max_tokens": min(self.max_tokens, settings.max_tokens),
-            "temperature": self.temperature,
-            "top_p": self.top_p,
-            "seed": self.seed,
-            "match_docs": self.rag.match_docs,
-            "max_doc_scores": self.rag.max_doc_scores,
-            "min_q_score": self.rag.min_q_score,
-            "min_a_score": self.rag.min_a_score,
-            "derived_by_client": bool(self.derived_session_id),
-        }
-
-    def threads(self) -> dict[str, str]:
-        """Session ids; published clients show one but never send it, so it is made here."""
-        return {
-            "session_id": self.session_id or uuid.uuid4().hex,
-            "derived_session_id": self.derived_session_id or uuid.uuid4().hex,
-        }
-
-
-class JobIn(In):
-    """A job of type 1: ask a question."""
-
-    worker_id: Number = 1
-    job_type: Number = 1
-    ask: AskIn
 
 
 class AnswerIn(In):
@@ -183,6 +104,13 @@ class CollectionIn(In):
     notes: Text | None = None
 
 
+class KeyIn(In):
+    """A new service key; without `expires_in_days` it is good until it is revoked."""
+
+    name: Name
+    expires_in_days: int | None = Field(None, ge=1, le=3650)
+
+
 class MemberIn(In):
     """A member's role."""
 
@@ -194,6 +122,12 @@ class SearchIn(In):
 
     query: Literal["by_job_id"]
     job_id: Number
+
+
+class EventsIn(In):
+    """Where to go on, for readers that cannot set the header `Last-Event-ID`."""
+
+    last_event_id: str | None = Field(None, max_length=64)
 
 
 class UploadIn(In):

@@ -1,6 +1,6 @@
 """Whose requests these are: logging in when first needed, the token kept in memory only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,10 @@ class Account:
         """`Connection.call` with the user's token."""
         token = self.user().token.get_secret_value()
         return self.connection.call(method, path, token=token, **sending)
+
+    def lines(self, path: str, headers: dict[str, str]) -> Iterator[bytes]:
+        """`Connection.lines` with the user's token."""
+        return self.connection.lines(path, self.user().token.get_secret_value(), headers)
 
     def _login(self) -> User:
         return read(User, self.connection.call("POST", "/login", json=self._credentials()))

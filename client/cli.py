@@ -1,6 +1,8 @@
-"""The commands about questions and answers: ask, result, review, search."""
+"""The commands about questions and answers: ask, cancel, result, review, search."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
 import click
@@ -8,6 +10,7 @@ import click
 from client.client import Client
 from client.command import Failure, json_option, tell, with_client
 from client.errors import ClientError, JobFailed
+from client.live import watch
 from client.question import Options
 from client.records import Answer, Job
 from client.show import answer_text, band, number, result_text, review_text, shorten, table
@@ -39,6 +42,7 @@ BY_JOB_ID = "by_job_id"
 @click.option("--session", "session_id", help="Session whose earlier turns the model is told.")
 @click.option("--tags", help="Comma-separated tags for the answer.")
 @click.option("--wait/--no-wait", default=True, help="Wait for the answer (default) or not.")
+@click.option("--stream", is_flag=True, help="Print the answer as it comes; with --json, events.")
 @json_option
 @with_client
 def ask(
@@ -48,6 +52,7 @@ def ask(
     collection: str,
     no_collection: bool,
     wait: bool,
+    stream: bool,
     as_json: bool,
     **chosen: Any,
 ) -> None:
@@ -55,16 +60,29 @@ def ask(
 
     The question is the argument, a file's text, or standard input (also named by -).
     """
+    if stream and not wait:
+        raise click.UsageError("--stream waits: leave out --no-wait")
     question = _question(text, file)
     given = {name: value for name, value in chosen.items() if value is not None}
     options = cast(Options, given | {"collection": None if no_collection else collection})
     job = client.ask(question, wait=False, **options)
-    if wait:
-        answer = _answer(client, job.id)
-        tell(answer, answer_text(answer), as_json)
-    else:
+    if not wait:
         later = f"job {job.id} is accepted; its answer: redten result {job.id}"
-        tell(job, later, as_json)
+        return tell(job, later, as_json)
+    with _taken_up_later(job.id):
+        if stream:
+            return watch(client, job.id, as_json)
+        answer = _awaited(client, job.id)
+    tell(answer, answer_text(answer), as_json)
+
+
+@click.command()
+@click.argument("job_id", type=AT_LEAST_ONE)
+@json_option
+@with_client
+def cancel(client: Client, job_id: int, as_json: bool) -> None:
+    """Withdraw a question that is not answered yet."""
+    tell(client.cancel(job_id), f"job {job_id} is cancelled", as_json)
 
 
 @click.command()
@@ -126,11 +144,12 @@ def _question(text: str | None, file: TextIO | None) -> str:
     return text.strip()
 
 
-def _answer(client: Client, job_id: int) -> Answer:
-    """`_awaited`; when the waiting is cut short, the failure says how to take it up again."""
+@contextmanager
+def _taken_up_later(job_id: int) -> Iterator[None]:
+    """When the waiting is cut short, the failure says how to take it up again."""
     later = f"job {job_id} goes on: redten result {job_id}"
     try:
-        return _awaited(client, job_id)
+        yield
     except JobFailed:
         raise
     except ClientError as exc:

@@ -1,11 +1,10 @@
 """What a user can do with a redten server, one method each."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
-from urllib.parse import quote
 
 import requests
 from pydantic import SecretStr
@@ -13,6 +12,9 @@ from pydantic import SecretStr
 from client.account import Account
 from client.connection import Connection, base_url, client_certificate
 from client.errors import JobFailed
+from client.events import Event, follow
+from client.keys import Keys
+from client.paths import documents_of, quoted
 from client.patience import patiently, pauses
 from client.question import Options, job_body
 from client.records import Answer, Collection, Document, Job, Member, State, User, read
@@ -41,6 +43,7 @@ class Client:
         secret = SecretStr(password) if isinstance(password, str) else password
         self._account = Account(self.connection, email, secret, username)
         self._call = self._account.call
+        self.keys = Keys(self._call)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -129,6 +132,17 @@ class Client:
             job = patiently(lambda: self.job(job_id))
         return self._outcome(job)
 
+    def events(self, job_id: int) -> Iterator[Event]:
+        """What happens to the job, as it happens: everything so far, then on to the end.
+
+        Text of `token` events is void once `state` names a higher attempt; `answer` is what counts.
+        """
+        return follow(job_id, self._account.lines)
+
+    def cancel(self, job_id: int) -> Job:
+        """Withdraw a job that is not over yet."""
+        return read(Job, self._call("DELETE", f"/job/{job_id}"))
+
     def _outcome(self, job: Job) -> Answer:
         if job.state == State.FAILED:
             reason = job.msg or "the server gives no reason"
@@ -182,7 +196,7 @@ class Client:
 
     def documents(self, collection: str) -> list[Document]:
         """What is in the collection, named by name or id."""
-        body = self._call("GET", _documents_of(collection))
+        body = self._call("GET", documents_of(collection))
         return [read(Document, record) for record in body.get("documents") or []]
 
     def document(self, document_id: int) -> Document:
@@ -206,7 +220,7 @@ class Client:
                 Document,
                 self._call(
                     "POST",
-                    _documents_of(collection),
+                    documents_of(collection),
                     params={"name": name},
                     data=body,
                     headers={"Content-Type": "application/octet-stream"},
@@ -216,7 +230,7 @@ class Client:
 
     def delete_document(self, collection: str, document_id: int) -> None:
         """Take the document and its chunks out of the collection."""
-        self._call("DELETE", f"{_documents_of(collection)}/{document_id}")
+        self._call("DELETE", f"{documents_of(collection)}/{document_id}")
 
     # --- people ---------------------------------------------------------------------------------
 
@@ -227,14 +241,5 @@ class Client:
 
     def set_role(self, email: str, role: str) -> Member:
         """Make a user owner, expert, member or agent of the tenant; for its owners only."""
-        path = f"/members/{_quoted(email)}"
+        path = f"/members/{quoted(email)}"
         return read(Member, self._call("PUT", path, json={"role": role}))
-
-
-def _documents_of(collection: str) -> str:
-    return f"/collections/{_quoted(collection)}/documents"
-
-
-def _quoted(name: str) -> str:
-    """As one part of a path; half characters, as a broken argument gives them, become `?`."""
-    return quote(name, safe="", errors="replace")

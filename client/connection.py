@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,26 +96,41 @@ class Connection:
 
         `sending` is what requests takes: json, data, params. `answer_s` bounds each silence.
         """
-        # Bytes, since a str goes out as Latin-1, which does not hold every name.
-        own = {"X-Redten-Tenant": self.tenant.encode(errors="replace")} if self.tenant else {}
         try:
-            response = self._send(
-                method, path, token, headers=own | (headers or {}), answer_s=answer_s, **sending
-            )
+            response = self._send(method, path, token, headers, answer_s, **sending)
         except requests.RequestException as exc:
             raise unheard(exc, self.origin, self.ca) from exc
-        if not 200 <= response.status_code < 300:
-            raise refused(response)
         return self._body(response)
 
+    def lines(
+        self, path: str, token: str | None, headers: dict[str, str], silence_s: float = ANSWER_S
+    ) -> Iterator[bytes]:
+        """The lines of a reply, each as it comes; ClientError as `call`, in the middle too."""
+        try:
+            with self._send("GET", path, token, headers, silence_s, stream=True) as response:
+                yield from response.iter_lines()
+        except requests.RequestException as exc:
+            raise unheard(exc, self.origin, self.ca) from exc
+
     def _send(
-        self, method: str, path: str, token: str | None, *, answer_s: float, **sending: Any
+        self,
+        method: str,
+        path: str,
+        token: str | None,
+        headers: dict[str, str] | None,
+        answer_s: float,
+        **sending: Any,
     ) -> requests.Response:
+        # Bytes, since a str goes out as Latin-1, which does not hold every name.
+        own: dict[str, str | bytes] = dict(headers or {})
+        if self.tenant:
+            own["X-Redten-Tenant"] = self.tenant.encode(errors="replace")
         began = time.monotonic()
         # `verify` goes with each request: on the session, REQUESTS_CA_BUNDLE would override it.
         response = self.session.request(
             method,
             self.base_url + path,
+            headers=own,
             auth=Token(token),
             verify=self.ca or True,
             cert=self.cert,
@@ -125,6 +141,8 @@ class Connection:
         )
         took_ms = (time.monotonic() - began) * 1000
         log.debug("%s %s %s %.0f ms", method, response.url, response.status_code, took_ms)
+        if not 200 <= response.status_code < 300:
+            raise refused(response)
         return response
 
     def _proxies(self) -> dict[str, str] | None:

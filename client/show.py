@@ -45,6 +45,11 @@ def pairs(named: Iterable[tuple[str, object]]) -> str:
 
 def answer_text(answer: Answer) -> str:
     """The answer, and how far to trust it."""
+    return f"{(answer.answer or '').strip()}\n\n{facts_text(answer)}"
+
+
+def facts_text(answer: Answer) -> str:
+    """How far to trust an answer, and where it is from."""
     facts = [
         ("score", _scores(answer)),
         ("source", place(answer.match_source, answer.match_page)),
@@ -52,7 +57,7 @@ def answer_text(answer: Answer) -> str:
         ("job", answer.job_id),
         ("note", _doubt(answer)),
     ]
-    return f"{(answer.answer or '').strip()}\n\n{pairs(facts)}"
+    return pairs(facts)
 
 
 def result_text(answer: Answer) -> str:

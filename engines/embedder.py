@@ -47,6 +47,10 @@ class Embedder:
             vectors[rows] = self._run([encoded[row].ids for row in rows])
         return vectors
 
+    def count(self, texts: Sequence[str]) -> int:
+        """Tokens that `embed` reads of them all."""
+        return sum(len(one.ids) for one in self._tokenizer.encode_batch(list(texts)))
+
     def _run(self, ids: list[list[int]]) -> Any:
         """One batch, padded to its longest."""
         width = max(map(len, ids))

@@ -22,7 +22,7 @@ class Pool(NamedTuple):
 # sweep runs every few seconds and mostly finds nothing to do.
 POOLS = {
     "pipeline": Pool("threads", 2),
-    "inference": Pool("threads", 1),
+    "inference": Pool("threads", settings.answers_at_once),
     "ingest": Pool("prefork", 1),
     "sweep": Pool("solo", 1, "WARNING"),
 }

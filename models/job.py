@@ -5,7 +5,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, Dated, Numbered, Owned
 from models.errors import RedtenError
-from models.tenant import Caller
+from models.tenant import Caller, Role
 from models.work import UNFINISHED, Work
 
 
@@ -45,3 +45,22 @@ def find_job(session: Session, caller: Caller, id: int) -> Job:
     if found is None:
         raise RedtenError("job_not_found", f"there is no job {id}")
     return found
+
+
+def losses_of(session: Session, id: int) -> int:
+    """How often the job was lost while it ran; 0 for one that is not there."""
+    return session.scalar(select(Job.losses).where(Job.id == id)) or 0
+
+
+def cancel_job(session: Session, caller: Caller, id: int) -> Job:
+    """Ends a job that its asker, or an owner of the tenant, does not want any more.
+
+    Raises RedtenError `job_not_found`, `forbidden` to anybody else, and `job_over`.
+    """
+    found = find_job(session, caller, id)
+    if found.user_id != caller.user_id and caller.role is not Role.OWNER:
+        raise RedtenError("forbidden", "only who asked, or an owner of the tenant, may cancel")
+    cancelled = Job.cancel(session, id, "withdrawn by its owner")
+    if cancelled is None:
+        raise RedtenError("job_over", f"job {id} is over already: {found.status}")
+    return cancelled

@@ -15,6 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from settings import settings
 
 UNFINISHED = text("state in (1, 2)")
+CANCELLED = "cancelled"
 
 
 class State(IntEnum):
@@ -57,6 +58,11 @@ class Work:
     def status(self) -> str:
         """The state in words."""
         return State(self.state).status
+
+    @property
+    def over(self) -> bool:
+        """Done or failed: nothing will change any more."""
+        return self.state in (State.DONE, State.FAILED)
 
     @classmethod
     def claim(cls, session: Session, id: int, attempt: int, step: str) -> Self | None:
@@ -128,6 +134,18 @@ class Work:
             state=State.FAILED,
             lease_until=None,
             code=code,
+            msg=msg,
+        )
+
+    @classmethod
+    def cancel(cls, session: Session, id: int, msg: str) -> Self | None:
+        """Any attempt → failed, since nobody wants it any more; None if it is over."""
+        return cls._move(
+            session,
+            (cls.id == id, cls.state.in_((State.WAITING, State.RUNNING))),
+            state=State.FAILED,
+            lease_until=None,
+            code=CANCELLED,
             msg=msg,
         )
 

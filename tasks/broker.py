@@ -19,14 +19,17 @@ TIMEOUT_S = 0.5
 BrokerError = redis.RedisError
 
 
-@lru_cache(maxsize=1)
-def connection() -> redis.Redis:
-    """A pool that gives up quickly: whoever asks can do without the answer for a while."""
+@lru_cache(maxsize=4)
+def connection(timeout_s: float = TIMEOUT_S) -> redis.Redis:
+    """A pool that gives up quickly: whoever asks can do without the answer for a while.
+
+    Who waits for something to come needs a longer timeout than the wait.
+    """
     if settings.redis_url is None:
         raise BrokerError("REDIS_URL is not set: start with `redten up`")
     return redis.Redis.from_url(
         settings.redis_url.get_secret_value(),
-        socket_timeout=TIMEOUT_S,
+        socket_timeout=timeout_s,
         socket_connect_timeout=TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
         decode_responses=True,

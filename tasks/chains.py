@@ -74,15 +74,24 @@ def _connections() -> Any:
 
 def send(kind: str, tenant_id: int, id: int, attempt: int) -> bool:
     """Sends the chain of committed work, or leaves it to the sweep; never blocks for long."""
+    return _send(CHAINS[kind](tenant_id, id, attempt), f"{kind} {id} is left to the sweep")
+
+
+def send_once(work: Signature, wanted_s: float) -> bool:
+    """Sends work that nothing is written down of; it is dropped if it has waited for so long."""
+    return _send(work, f"{work.task} is given up", expires=wanted_s)
+
+
+def _send(work: Signature, otherwise: str, **options: Any) -> bool:
     global _leave_until
     if time.monotonic() < _leave_until:
         return False
     try:
         with _connections().acquire(block=True, timeout=TIMEOUT_S) as connection:
             # A chain forgets a producer that it is given, and would take one that waits for ever.
-            CHAINS[kind](tenant_id, id, attempt).apply_async(connection=connection, retry=False)
+            work.apply_async(connection=connection, retry=False, **options)
     except (OperationalError, OSError) as error:
         _leave_until = time.monotonic() + LEAVE_IT_S
-        log.warning("%s %d is left to the sweep: %s", kind, id, error)
+        log.warning("%s: %s", otherwise, error)
         return False
     return True

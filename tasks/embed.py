@@ -1,9 +1,12 @@
 """Text into vectors: questions and reviews alone, documents in batches."""
 
+from typing import Any
+
 from celery.utils.log import get_task_logger
 
 from engines.embedder import Vectors, get_embedder
-from tasks import artifacts
+from engines.errors import EngineError
+from tasks import artifacts, mailbox
 from tasks.app import app
 from tasks.flow import Flow, pack
 from tasks.lease import running
@@ -30,6 +33,24 @@ def embed_review(flow: Flow) -> Flow:
     """Adds the reviewed answer's vector."""
     with running(flow, "embed_review", then="retrieve_support"):
         return flow | {"vector": _one(flow["answer"], flow["embed_model_name"])}
+
+
+@app.task
+def embed_texts(texts: list[str], dimensions: int | None, address: str) -> None:
+    """Leaves the vectors of texts at an address, and how many tokens were read; or a refusal."""
+    try:
+        reply = _embedded(texts, dimensions)
+    except EngineError as error:
+        reply = {"code": error.code, "message": str(error)}
+    mailbox.put(address, reply)
+
+
+def _embedded(texts: list[str], dimensions: int | None) -> dict[str, Any]:
+    embedder = get_embedder()
+    if dimensions not in (None, embedder.dimensions):
+        told = f"dimensions: the vectors have {embedder.dimensions}, leave it out"
+        return {"code": "bad_dimensions", "message": told}
+    return {"vectors": pack(embedder.embed(texts)), "tokens": embedder.count(texts)}
 
 
 @app.task

@@ -1,7 +1,7 @@
 """What travels from step to step: one growing JSON object."""
 
 import base64
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,20 @@ class Passage(TypedDict):
     in_prompt: NotRequired[bool]
 
 
+class Message(TypedDict):
+    """One turn of a chat: who says what."""
+
+    role: str
+    content: str
+
+
 class Params(TypedDict):
-    """How a question is to be answered; the door fills in every default."""
+    """How a question is to be answered; the door fills in every default.
+
+    `model_name` is empty where none was named. `messages` is a caller's whole chat, in which the
+    question comes last; `prompt` is a text that the model just continues. With either of them the
+    session's earlier turns stay out.
+    """
 
     model_name: str
     n_ctx: int
@@ -33,6 +45,18 @@ class Params(TypedDict):
     min_q_score: float
     min_a_score: float
     derived_by_client: bool
+    top_k: NotRequired[int]
+    min_p: NotRequired[float]
+    repeat_penalty: NotRequired[float]
+    frequency_penalty: NotRequired[float]
+    presence_penalty: NotRequired[float]
+    stop: NotRequired[list[str]]
+    grammar: NotRequired[str]
+    json_schema: NotRequired[dict[str, Any]]
+    adapter: NotRequired[str]
+    logprobs: NotRequired[bool]
+    messages: NotRequired[list[Message]]
+    prompt: NotRequired[str]
 
 
 class Scores(TypedDict):
@@ -41,6 +65,7 @@ class Scores(TypedDict):
     question_score: float
     answer_score: float
     score: float
+    confidence: float
     best: int | None
 
 
@@ -61,6 +86,7 @@ class Flow(TypedDict):
     passages: NotRequired[list[Passage]]
     vectors: NotRequired[str]
     answer: NotRequired[str]
+    log_probability: NotRequired[float]
     generation: NotRequired[dict[str, object]]
     scores: NotRequired[Scores]
     computed_score: NotRequired[float | None]

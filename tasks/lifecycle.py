@@ -14,7 +14,7 @@ from models.errors import RedtenError
 from models.job import Job
 from models.overdue import KINDS
 from models.session import session_scope
-from tasks import artifacts, broker
+from tasks import artifacts, broker, telling
 from tasks.app import app
 from tasks.flow import Flow
 from tasks.lease import advancing
@@ -38,6 +38,7 @@ def start_job(tenant_id: int, id: int, attempt: int) -> Flow:
         flow["embed_model_name"] = _embed_model(session, job.collection_id)
         flow["question"], flow["params"] = job.question, job.params
         flow["collection_id"] = job.collection_id
+    telling.tell_state(job)
     return flow
 
 
@@ -95,3 +96,5 @@ def fail_work(
         failed = KINDS[kind].fail(session, id, attempt, exc.code, str(exc))
     if failed and kind == "document":
         artifacts.remove(tenant_id, id)
+    if failed and kind == "job":
+        telling.tell_end(failed)

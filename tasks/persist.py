@@ -10,6 +10,7 @@ from models.collection import Collection
 from models.job import Job
 from models.review import Review, set_computed_score
 from models.session import session_scope
+from tasks import telling
 from tasks.app import app
 from tasks.flow import Flow
 
@@ -25,7 +26,7 @@ def persist_answer(flow: Flow) -> None:
             log.info("job %d attempt %d: nothing to store", flow["id"], flow["attempt"])
             raise Ignore
         found = job.collection_id and session.get(Collection, job.collection_id)
-        add_answer(
+        answer = add_answer(
             session,
             **_asked(job),
             **_answered(flow),
@@ -33,6 +34,8 @@ def persist_answer(flow: Flow) -> None:
             collection_notes=found.notes if found else None,
             latency=(datetime.now(UTC) - job.created_at).total_seconds(),
         )
+    if answer is not None:
+        telling.tell_end(job, answer)
     log.info("job %d attempt %d: done", flow["id"], flow["attempt"])
 
 
@@ -71,6 +74,7 @@ def _answered(flow: Flow) -> dict[str, object]:
             "grounded": match is not None,
             "supported": scores["answer_score"] >= flow["params"]["min_a_score"]
             and match is not None,
+            "confidence": scores["confidence"],
             "passages": flow["passages"],
             "parameters": flow["params"],
             "generation": generation,

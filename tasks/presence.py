@@ -6,10 +6,13 @@ from typing import Any
 
 from celery import bootsteps
 from celery.signals import celeryd_init, worker_process_init
+from sqlalchemy.exc import SQLAlchemyError
 
 from engines.embedder import get_embedder
-from engines.generator import get_generator
-from models.session import engine
+from engines.loaded import loaded
+from models.model import default_model
+from models.session import engine, session_scope
+from settings import settings
 from tasks import broker
 from tasks.app import app
 
@@ -31,7 +34,7 @@ class Presence(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Loads what the queues need, so that whoever sees this worker can count on it."""
         if "inference" in self.queues:
-            get_generator()
+            _load_default()
         if "pipeline" in self.queues:
             get_embedder()
         self._say(broker.note_present, parent.hostname)
@@ -51,6 +54,18 @@ class Presence(bootsteps.StartStopStep):
                 what(queue, worker)
         except broker.BrokerError as error:
             log.warning("the broker does not answer: %s", error)
+
+
+def _load_default() -> None:
+    """The model that answers when none is named; it stays loaded."""
+    try:
+        with session_scope() as session:
+            file = default_model(session).file
+    except SQLAlchemyError as error:
+        # As after an outage of both stores; a worker that died of it would only come back later.
+        log.warning("the database does not answer, the first question loads the model: %s", error)
+        return
+    loaded().keep(settings.weights_dir / file)
 
 
 app.steps["consumer"].add(Presence)

@@ -4,6 +4,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from models.document import Neighbour, nearest
+from tasks import events
 from tasks.app import app
 from tasks.flow import Flow, Passage, pack, unpack
 from tasks.lease import advancing
@@ -45,7 +46,9 @@ def retrieve_passages(flow: Flow) -> Flow:
         params = flow["params"]
         hits = _search(session, flow, params["match_docs"])
         near = [hit for hit in hits if hit.score >= params["min_q_score"]]
-        return _found(flow, near[: params["max_doc_scores"]])
+        found = _found(flow, near[: params["max_doc_scores"]])
+    events.emit(flow["id"], "passages", {"passages": found["passages"]})
+    return found
 
 
 @app.task

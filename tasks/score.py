@@ -29,9 +29,14 @@ def overall(question_score: float, answer_score: float) -> float:
     return math.sqrt(question_score * answer_score)
 
 
+def confidence(log_probability: float) -> float:
+    """The geometric mean of the tokens' probabilities, 0–1: how sure the model was of its words."""
+    return math.exp(min(log_probability, 0.0))
+
+
 @app.task
 def score_answer(flow: Flow) -> Flow:
-    """Adds the three scores, and which passage bears the answer best."""
+    """Adds the scores, and which passage bears the answer best."""
     with running(flow, "score_answer", then="persist_answer"):
         used = [number for number, one in enumerate(flow["passages"]) if one.get("in_prompt")]
         vectors = unpack(flow["vectors"], len(flow["passages"]))[used]
@@ -44,6 +49,7 @@ def score_answer(flow: Flow) -> Flow:
                 "question_score": round(question, 6),
                 "answer_score": round(answer, 6),
                 "score": round(overall(question, answer), 6),
+                "confidence": round(confidence(flow["log_probability"]), 6),
                 "best": used[support.index(max(support))] if support else None,
             }
         }

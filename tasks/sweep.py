@@ -8,7 +8,7 @@ from models.overdue import Overdue, know_epoch, known_epoch, overdue_work
 from models.session import session_scope
 from models.work import Work
 from settings import settings
-from tasks import artifacts, broker, chains
+from tasks import artifacts, broker, chains, telling
 from tasks.app import app
 
 log = logging.getLogger(__name__)
@@ -72,3 +72,5 @@ def _give_up(work: Overdue) -> None:
         log.error("%s %d: given up, %s", work.kind, work.id, reason)
         if work.kind == "document":
             artifacts.remove(work.tenant_id, work.id)
+        elif work.kind == "job":
+            telling.tell_end(failed)
