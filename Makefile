@@ -47,4 +47,4 @@ bench-%: setup ## bench-NAME: measure and write benchmarks/results/NAME.json
 	$(BIN)/python -m benchmarks.$*
 
 clean: ## Remove what setup made
-	rm -rf $(VENV) .weights *.egg-info
+	rm -rf $(VENV) .weights .peers *.egg-info

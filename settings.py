@@ -96,6 +96,16 @@ class Settings(BaseSettings):
     kv_cells: int = option(
         "REDTEN_KV_CELLS", 16_384, "Tokens that the running answers of one model hold together."
     )
+    turn_limit_s: float = option(
+        "REDTEN_TURN_LIMIT_S",
+        120.0,
+        "Seconds after which an engine that computes one batch has hung, and its worker ends.",
+    )
+    flash_attention: bool = option(
+        "REDTEN_FLASH_ATTENTION",
+        True,
+        "Attention in one pass; without, it is slower and rounds less.",
+    )
     prefix_ram_bytes: int = option(
         "REDTEN_PREFIX_RAM_BYTES", 536_870_912, "Memory for prompts computed before; 0: none kept."
     )

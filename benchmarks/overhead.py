@@ -51,21 +51,23 @@ def chain_ms(stack: Stack, session: requests.Session) -> float:
 def direct() -> Callable[[], float]:
     """The same functions, ready to be timed: embed, search, fit, generate, embed, compare."""
     from engines.embedder import get_embedder
-    from engines.generator import Sampling, get_generator
+    from engines.generator import Generator
     from engines.prompt import Passage
+    from engines.sampling import Sampling
     from models.document import nearest
     from models.session import session_scope
+    from settings import settings
     from tasks.generate import budgets
     from tasks.score import overall, similarities
 
-    embedder, generator = get_embedder(), get_generator()
+    embedder, generator = get_embedder(), Generator(settings.weights_dir / settings.model)
 
     def once() -> float:
         began = time.perf_counter()
         [vector] = embedder.embed([str(ASK["msg"])])
         with session_scope(1) as session:
             hits = nearest(session, 1, vector, 1)
-        room, most = budgets(2048, 1)
+        room, most = budgets(2048, 1, generator.n_ctx)
         passages = [Passage(text=hit.text, source=hit.source, page=hit.page) for hit in hits]
         fitted = generator.fit(str(ASK["msg"]), passages, [], room)
         made = generator.generate(fitted.messages, Sampling(most))

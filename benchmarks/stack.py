@@ -24,7 +24,7 @@ class Stack:
 
     def __init__(self, root: Path) -> None:
         self.layout = Layout(root)
-        self.port = _free_port()
+        self.port = free_port()
         self.address = f"https://localhost:{self.port}"
         self.process: subprocess.Popen[str] | None = None
 
@@ -85,7 +85,8 @@ def wait_for(session: requests.Session, url: str, over: Any) -> Any:
     return reply.json()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port

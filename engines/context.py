@@ -7,7 +7,6 @@ import ctypes
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import llama_cpp
@@ -15,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.errors import EngineError
-from engines.model import Model
+from engines.model import Adapter, Model
 from settings import settings
 
 BATCH = 512  # most rows of one call
 Logits = npt.NDArray[np.float32]
+State = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,21 @@ class Row:
 class Context:
     """A cache of `cells` tokens for at most `sequences` sequences, numbered from 0.
 
+    `flash` computes attention in one pass: faster, and rounded more coarsely in small batches.
     Raises EngineError `no_memory` if there is no room for it.
     """
 
-    def __init__(self, model: Model, cells: int, sequences: int) -> None:
+    def __init__(self, model: Model, cells: int, sequences: int, flash: bool) -> None:
         self.cells, self.sequences, self._model = cells, sequences, model
         options = llama_cpp.llama_context_default_params()
         options.n_ctx, options.n_seq_max, options.kv_unified = cells, sequences, True
         options.n_batch = options.n_ubatch = BATCH
         options.n_threads = options.n_threads_batch = settings.threads or os.cpu_count() or 1
-        options.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        options.flash_attn_type = (
+            llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
+            if flash
+            else llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        )
         # Of a sliding window all is kept: a prefix could not be shared otherwise.
         options.swa_full, options.no_perf = True, True
         self._pointer = llama_cpp.llama_init_from_model(model.pointer, options)
@@ -77,10 +82,6 @@ class Context:
         address = ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float))
         return np.ctypeslib.as_array(address, (self._model.vocabulary_size,))
 
-    def sample(self, chain: Any, row: int) -> int:
-        """Draws what follows that row of the last call, and tells the chain what it drew."""
-        return int(llama_cpp.llama_sampler_sample(chain, self._pointer, row))
-
     def share(self, source: int, target: int, count: int) -> None:
         """The first `count` tokens of `source` become those of the empty `target` as well."""
         llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, count)
@@ -89,14 +90,15 @@ class Context:
         """Keeps the first `count` tokens of a sequence; cells that no other holds are free."""
         llama_cpp.llama_memory_seq_rm(self._memory, sequence, count, -1)
 
-    def save(self, sequence: int) -> npt.NDArray[np.uint8]:
-        """The state of a sequence, as `load` takes it."""
+    def save(self, sequence: int, buffer: State | None = None) -> State:
+        """The state of a sequence, as `load` takes it; in the buffer, if that is large enough."""
         size = llama_cpp.llama_state_seq_get_size(self._pointer, sequence)
-        state = np.empty(size, np.uint8)
+        fits = buffer is not None and len(buffer) >= size
+        state = buffer[:size] if buffer is not None and fits else np.empty(size, np.uint8)
         llama_cpp.llama_state_seq_get_data(self._pointer, _bytes(state), size, sequence)
         return state
 
-    def load(self, sequence: int, state: npt.NDArray[np.uint8]) -> bool:
+    def load(self, sequence: int, state: State) -> bool:
         """Puts a saved state into an empty sequence; False if it does not fit this model."""
         read = llama_cpp.llama_state_seq_set_data(
             self._pointer, _bytes(state), len(state), sequence
@@ -105,7 +107,7 @@ class Context:
             self.cut(sequence, 0)
         return bool(read)
 
-    def use(self, adapter: Path | None) -> None:
+    def use(self, adapter: Adapter | None) -> None:
         """What follows is computed with this LoRA adapter, or with none."""
         pointers = [self._model.adapter(adapter)] if adapter else []
         array = (llama_cpp.llama_adapter_lora_p_ctypes * len(pointers))(*pointers)
@@ -115,5 +117,5 @@ class Context:
             raise EngineError("broken_adapter", f"llama.cpp refused the adapter with code {code}")
 
 
-def _bytes(state: npt.NDArray[np.uint8]) -> Any:
+def _bytes(state: State) -> Any:
     return state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))

@@ -7,7 +7,7 @@ would not have chosen is thrown away: the answer is the same as without.
 
 # Of shorter matches less than half is right, and longer ones are rare.
 MATCHED = 3
-MOST_PROPOSED = 2
+MOST_PROPOSED = 3
 
 
 class Lookup:

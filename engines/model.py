@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ from engines.llama_log import forward_llama_log
 
 LONGEST_TEMPLATE = 1 << 18
 LONGEST_PIECE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter's file, and what names its content: another file may take its place."""
+
+    path: Path
+    content: str
 
 
 class Model:
@@ -38,7 +47,7 @@ class Model:
         self._template = self._metadata("tokenizer.chat_template") or prompt.CHATML
         self._bos = self._special(llama_cpp.llama_vocab_bos(self.vocabulary))
         self._eos = self._special(llama_cpp.llama_vocab_eos(self.vocabulary))
-        self._adapters: dict[Path, Any] = {}
+        self._adapters: dict[str, Any] = {}
 
     @property
     def size_in_bytes(self) -> int:
@@ -103,13 +112,13 @@ class Model:
         """Whether the model says by this token that its answer is over."""
         return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
 
-    def adapter(self, path: Path) -> Any:
+    def adapter(self, wanted: Adapter) -> Any:
         """A LoRA adapter for this model, read once. Raises EngineError `broken_adapter`."""
-        if path not in self._adapters:
-            loaded = llama_cpp.llama_adapter_lora_init(self.pointer, os.fsencode(path))
+        if wanted.content not in self._adapters:
+            loaded = llama_cpp.llama_adapter_lora_init(self.pointer, os.fsencode(wanted.path))
             if not loaded:
                 raise EngineError(
-                    "broken_adapter", f"{path.name} is no LoRA adapter for {self.path.name}"
+                    "broken_adapter", f"{wanted.path.name} is no LoRA adapter for {self.path.name}"
                 )
-            self._adapters[path] = loaded
-        return self._adapters[path]
+            self._adapters[wanted.content] = loaded
+        return self._adapters[wanted.content]

@@ -7,9 +7,10 @@ Moving the finished state takes a thousandth of the time.
 
 from collections import deque
 
+import numpy as np
+
 from engines.cache import Sequence
-from engines.context import Context, Row
-from engines.model import Model
+from engines.context import Context, Row, State
 
 # Shorter ones are computed with the answers: a batch of few rows costs hardly more than one row.
 LEAST_APART = 128
@@ -18,10 +19,11 @@ LEAST_APART = 128
 class Nursery:
     """Prompts on their way into the main cache; all but the last token of each is computed."""
 
-    def __init__(self, model: Model, cells: int) -> None:
-        self.context = Context(model, cells, 1)
+    def __init__(self, context: Context) -> None:
+        self.context = context
         self._waiting: deque[Sequence] = deque()
         self._computed = 0
+        self._buffer: State = np.empty(0, np.uint8)
 
     @property
     def first(self) -> Sequence:
@@ -59,7 +61,10 @@ class Nursery:
 
     def _move(self, sequence: Sequence, main: Context) -> None:
         sequence.apart = False
-        if main.load(sequence.number, self.context.save(0)):
+        state = self.context.save(0, self._buffer)
+        # Memory fresh from the system comes page by page, which takes longer than the copy.
+        self._buffer = max(self._buffer, state, key=len)
+        if main.load(sequence.number, state):
             sequence.computed = self._computed
         self._clear()
 

@@ -5,17 +5,19 @@ import logging
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
+
+from engines.context import State
 
 log = logging.getLogger(__name__)
 
-# Magic, SHA-256 of all that follows, number of tokens; then the tokens (int32), then the state.
+# Magic and the SHA-256 of all that follows: the number of tokens, the tokens (int32), the state.
 HEAD = struct.Struct("<8s32sI")
+SIGNED_FROM = 40
 MAGIC = b"redtenKV"
-State = npt.NDArray[np.uint8]
 
 
 class PrefixFiles:
@@ -27,8 +29,12 @@ class PrefixFiles:
     def __init__(self, folder: Path, model_key: str, limit: int) -> None:
         self._all, self._own, self._limit = folder, folder / model_key, limit
         if limit:
-            # What lies here can be turned back into the documents' words.
-            self._own.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                # What lies here can be turned back into the documents' words.
+                self._own.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as error:
+                log.warning("no prompt is kept on disk: %s", error)
+                self._limit = 0
 
     def known(self) -> Iterator[tuple[Path, list[int], str]]:
         """Every file with its tokens and their key, as far as the names tell."""
@@ -45,7 +51,8 @@ class PrefixFiles:
         try:
             with path.open("rb") as file:
                 magic, _, count = HEAD.unpack(file.read(HEAD.size))
-                tokens = np.frombuffer(file.read(count * 4), "<i4")
+                largest = path.stat().st_size
+                tokens = np.frombuffer(file.read(min(count * 4, largest)), "<i4")
         except (OSError, struct.error, ValueError):
             return None
         return tokens.tolist() if magic == MAGIC and len(tokens) == count else None
@@ -55,20 +62,21 @@ class PrefixFiles:
         body = np.asarray(tokens, "<i4").tobytes()
         if not self._make_room(HEAD.size + len(body) + len(state)):
             return None
-        name = f"{key}-{hashlib.sha256(body).hexdigest()[:32]}.kv"
-        path = self._own / name
+        path = self._own / f"{key}-{hashlib.sha256(body).hexdigest()[:32]}.kv"
         half_made = path.with_suffix(f".{os.getpid()}.part")
-        digest = hashlib.sha256(body)
+        head = HEAD.pack(MAGIC, bytes(32), len(tokens))
+        digest = hashlib.sha256(head[SIGNED_FROM:] + body)
         digest.update(state.data)
         try:
             with open(half_made, "wb", opener=_private) as file:
-                file.write(HEAD.pack(MAGIC, digest.digest(), len(tokens)))
+                file.write(MAGIC + digest.digest() + head[SIGNED_FROM:])
                 file.write(body)
                 file.write(state.data)
             half_made.replace(path)
         except OSError as error:
-            log.warning("a warm prompt is not kept on disk: %s", error)
-            half_made.unlink(missing_ok=True)
+            log.warning("a prompt is not kept on disk: %s", error)
+            with suppress(OSError):
+                half_made.unlink(missing_ok=True)
             return None
         return path
 
@@ -80,9 +88,9 @@ class PrefixFiles:
         except OSError:
             return None
         body = HEAD.size + len(tokens) * 4
-        whole = len(content) > body and content[: HEAD.size] == HEAD.pack(
-            MAGIC, hashlib.sha256(memoryview(content)[HEAD.size :]).digest(), len(tokens)
-        )
+        rest = memoryview(content)[SIGNED_FROM:]
+        signed = MAGIC + hashlib.sha256(rest).digest() + struct.pack("<I", len(tokens))
+        whole = content.startswith(signed) and len(content) > body
         if not whole or content[HEAD.size : body] != np.asarray(tokens, "<i4").tobytes():
             _remove(path, "is damaged")
             return None
@@ -101,7 +109,8 @@ class PrefixFiles:
         return True
 
     def _sizes(self) -> Iterator[tuple[Path, os.stat_result]]:
-        for path in self._all.glob("*/*.kv"):
+        # With what a killed process has left half made.
+        for path in self._all.glob("*/*"):
             try:
                 yield path, path.stat()
             except FileNotFoundError:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from engines.prefix_files import PrefixFiles, State
+from engines.context import State
+from engines.prefix_files import PrefixFiles
 from engines.radix import RadixTree
 
 # Of what is kept already, so many tokens more are worth keeping again.

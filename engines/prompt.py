@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypedDict
 
+from jinja2 import Template
 from jinja2.exceptions import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -61,19 +63,24 @@ def render(template: str, messages: Sequence[Message], bos: str, eos: str) -> li
     that spells out `<|im_end|>` cannot end its message. The template runs in Jinja's sandbox.
     Raises EngineError `bad_template`.
     """
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    environment.globals["raise_exception"] = _refuse
     marked = [
         Message(role=one["role"], content=f"\x02{number}\x03")
         for number, one in enumerate(messages)
     ]
     try:
-        text = environment.from_string(template).render(
+        text = _compiled(template).render(
             messages=marked, add_generation_prompt=True, bos_token=bos, eos_token=eos
         )
     except TemplateError as error:
         raise EngineError("bad_template", f"the model's chat template fails: {error}") from error
     return _pieces(text, [one["content"] for one in messages])
+
+
+@lru_cache(maxsize=16)
+def _compiled(template: str) -> Template:
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    environment.globals["raise_exception"] = _refuse
+    return environment.from_string(template)
 
 
 def _refuse(message: str) -> None:

@@ -5,10 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from engines.errors import EngineError, EngineStopped
-from engines.model import Model
+from engines.model import Adapter, Model
 from engines.sampler import Chain
 from engines.sampling import Sampling
 
@@ -41,14 +40,14 @@ class Terms:
     """How long and for whom an answer is made.
 
     `wanted` is asked with every token. `told` hears each new piece of the text, from the engine's
-    thread, and must not block. `trim` leaves white space at both ends out. Only requests
-    of the same `key` share what was computed for them.
+    thread. Neither may block or raise. `trim` leaves white space at both ends out. Only requests of
+    the same `key` share what was computed for them.
     """
 
     deadline: float
     wanted: Callable[[], bool] = lambda: True
     told: Callable[[str], None] = silent
-    adapter: Path | None = None
+    adapter: Adapter | None = None
     key: str = ""
     trim: bool = True
 

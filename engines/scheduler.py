@@ -8,18 +8,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence as Many
-from pathlib import Path
 
 from engines.cache import Cache, Sequence
-from engines.context import BATCH, Context, Row
+from engines.context import BATCH, Row
+from engines.drawing import draw
 from engines.errors import EngineError, EngineStopped
 from engines.lookup import MOST_PROPOSED
-from engines.model import Model
+from engines.model import Adapter, Model
 from engines.nursery import Nursery
-from engines.prefix_store import PrefixStore
 from engines.request import Request
-from engines.sampler import Chain, log_probability
-from settings import settings
+from engines.sampler import Chain
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +32,17 @@ SMALLEST_SLICE = 32
 
 
 class Scheduler:
-    """Takes requests from any thread; `running` answers at most are written at a time."""
+    """Takes requests from any thread; as many answers are written at once as the cache takes."""
 
-    def __init__(self, model: Model, store: PrefixStore, cells: int, running: int) -> None:
-        self._model = model
-        self._cache = Cache(Context(model, cells, running), store, model.has_prefixes)
-        self._nursery = Nursery(model, min(cells, settings.n_ctx))
+    def __init__(self, model: Model, cache: Cache, nursery: Nursery) -> None:
+        self._model, self._cache, self._nursery = model, cache, nursery
         self._waiting: deque[Request] = deque()
         self._changed = threading.Condition()
         self._stopped = False
+        # Since when a turn has been under way; None between two.
+        self.began: float | None = None
         self._slice = BATCH
-        self._adapter: Path | None = None
+        self._adapter: Adapter | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -81,7 +79,9 @@ class Scheduler:
     def _run(self) -> None:
         try:
             while self._next():
+                self.began = time.monotonic()
                 self._turn()
+                self.began = None
         finally:
             # Nobody must wait for ever, whatever has ended this thread.
             with self._changed:
@@ -96,9 +96,7 @@ class Scheduler:
             return not self._stopped
 
     def _turn(self) -> None:
-        for sequence in list(self._cache.sequences):
-            if refusal := sequence.request.refusal():
-                self._fail(sequence, refusal)
+        self._forget_unwanted()
         self._admit()
         here = [one for one in self._cache.sequences if not one.apart]
         answers = [one for one in here if one.left == 1]
@@ -111,22 +109,28 @@ class Scheduler:
 
     def _admit(self) -> None:
         """Places waiting requests in their order; those whose beginning is on its way wait."""
-        passed: list[Request] = []
-        while self._waiting and self._fits_adapter(self._waiting[0]):
-            request = self._waiting.popleft()
-            if refusal := request.refusal():
-                request.fail(refusal)
-                continue
+        for request in list(self._waiting):
+            if not self._fits_adapter(request):
+                break
             known = self._cache.beginning(request)
             if known.coming:
-                passed.append(request)
-            elif sequence := self._cache.place(request, known):
-                self._begin(sequence)
-            else:
+                continue
+            sequence = self._cache.place(request, known)
+            if sequence is None:
                 # Nothing smaller goes ahead of it, or it might wait for ever.
-                passed.append(request)
                 break
-        self._waiting.extendleft(reversed(passed))
+            self._waiting.remove(request)
+            self._begin(sequence)
+
+    def _forget_unwanted(self) -> None:
+        """Ends what nobody waits for any more, wherever it stands."""
+        for sequence in list(self._cache.sequences):
+            if refusal := sequence.request.refusal():
+                self._fail(sequence, refusal)
+        for request in list(self._waiting):
+            if refusal := request.refusal():
+                self._waiting.remove(request)
+                request.fail(refusal)
 
     def _fits_adapter(self, request: Request) -> bool:
         """Answers with different adapters share no batch: the others end first."""
@@ -139,12 +143,12 @@ class Scheduler:
             self._use(adapter)
         except EngineError as error:
             self._use(None)
-            self._waiting.popleft()
+            self._waiting.remove(request)
             request.fail(error)
             return False
         return True
 
-    def _use(self, adapter: Path | None) -> None:
+    def _use(self, adapter: Adapter | None) -> None:
         self._adapter = adapter
         for context in (self._cache.context, self._nursery.context):
             context.use(adapter)
@@ -205,42 +209,23 @@ class Scheduler:
 
     def _decode(self, shares: list[tuple[Sequence, list[Row]]]) -> None:
         """One call; if it fails, one for each sequence, so that only what is at fault ends."""
+        context = self._cache.context
         try:
-            self._cache.context.decode([row for _, rows in shares for row in rows])
+            context.decode([row for _, rows in shares for row in rows])
         except EngineError as error:
             if len(shares) == 1:
                 return self._fail(shares[0][0], error)
             for sequence, _ in shares:
                 self._compute([sequence], BATCH)
             return None
-        drawn = []
         first = 0
         for sequence, rows in shares:
-            drawn.append((sequence, rows, self._draw(sequence.request, rows, first)))
+            try:
+                self._advance(sequence, rows, draw(context, sequence.request, rows, first))
+            except EngineError as error:
+                self._fail(sequence, error)
             first += len(rows)
-        for sequence, rows, tokens in drawn:
-            self._advance(sequence, rows, tokens)
         return None
-
-    def _draw(self, request: Request, rows: list[Row], first: int) -> list[tuple[int, float]]:
-        """What follows the rows, each token with its log-probability, as far as it was proposed."""
-        drawn: list[tuple[int, float]] = []
-        for number, row in enumerate(rows):
-            if not row.wanted:
-                continue
-            if drawn and drawn[-1][0] != row.token:
-                break
-            drawn.append(self._token(request, first + number))
-        return drawn
-
-    def _token(self, request: Request, row: int) -> tuple[int, float]:
-        logits = self._cache.context.logits(row)
-        if request.chain:
-            token = self._cache.context.sample(request.chain.pointer, row)
-        else:
-            scripted = request.scripted()
-            token = int(logits.argmax()) if scripted is None else scripted
-        return token, log_probability(logits, token)
 
     def _advance(self, sequence: Sequence, rows: list[Row], drawn: list[tuple[int, float]]) -> None:
         """Takes in what was drawn; of the rows, those that were proposed in vain are forgotten."""

@@ -85,6 +85,12 @@ class Work:
         )
 
     @classmethod
+    def wait_on(cls, session: Session, id: int, attempt: int, step: str) -> bool:
+        """Says that somebody holds the message of waiting work; False if it waits no more."""
+        waiting = (cls.id == id, cls.attempt == attempt, cls.step == step)
+        return cls._move(session, (*waiting, cls.state == State.WAITING)) is not None
+
+    @classmethod
     def suspect(cls, session: Session, id: int, attempt: int) -> Self | None:
         """Waiting, after a step that is one transaction has failed → as if it were running.
 

@@ -6,8 +6,10 @@ the worker by itself is lost until it is given up.
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from celery.exceptions import Ignore
 
 _changed = threading.Condition()
 # In order of arrival, whether each must be alone: nobody overtakes one who waits for that.
@@ -16,21 +18,36 @@ _inside: dict[object, bool] = {}
 
 
 @contextmanager
-def entered(alone: bool) -> Iterator[None]:
-    """Waits its turn; inside with others, or `alone`."""
+def entered(alone: bool, still_due: Callable[[], bool], every_s: float) -> Iterator[None]:
+    """Waits its turn; inside with others, or `alone`.
+
+    `still_due` is asked every `every_s` seconds of waiting; Ignore once it is not.
+    """
     me = object()
-    with _changed:
-        _queue.append((me, alone))
-        _changed.wait_for(lambda: _queue[0][0] is me and _room(alone))
-        _queue.popleft()
-        _inside[me] = alone
-        _changed.notify_all()
+    _wait(me, alone, still_due, every_s)
     try:
         yield
     finally:
         with _changed:
             del _inside[me]
             _changed.notify_all()
+
+
+def _wait(me: object, alone: bool, still_due: Callable[[], bool], every_s: float) -> None:
+    with _changed:
+        _queue.append((me, alone))
+    while True:
+        with _changed:
+            if _changed.wait_for(lambda: _queue[0][0] is me and _room(alone), every_s):
+                _queue.popleft()
+                _inside[me] = alone
+                return _changed.notify_all()
+        # Not with the lock held: it looks into the database.
+        if not still_due():
+            with _changed:
+                _queue.remove((me, alone))
+                _changed.notify_all()
+            raise Ignore
 
 
 def _room(alone: bool) -> bool:

@@ -8,7 +8,7 @@ from engines import grammar, prompt
 from engines.loaded import borrowed
 from engines.prompt import Fitted, Turn
 from engines.sampling import Sampling
-from models.job import losses_of
+from models.job import Job, losses_of
 from models.model import find_adapter, find_model
 from models.session import session_scope
 from settings import settings
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+STEP = "generate_answer"
 # Jobs that an older version has written lack some.
 DRAWN_BY = (
     *("temperature", "top_p", "top_k", "min_p", "seed"),
@@ -44,10 +45,8 @@ def budgets(n_ctx: int, max_tokens: int, largest: int) -> tuple[int, int]:
 def generate_answer(flow: Flow) -> Flow:
     """Adds the answer and how it was made; passages that did not fit are marked so."""
     # Before the claim: what waits here must not be lost with what runs.
-    with (
-        gate.entered(alone=_was_lost(flow)),
-        running(flow, "generate_answer", then="score_answer") as held,
-    ):
+    turn = gate.entered(_was_lost(flow), lambda: _still_due(flow), settings.stale_after_s / 3)
+    with turn, running(flow, STEP, then="score_answer") as held:
         telling.tell_state(held.record)
         model, adapter = _weights(flow)
         with borrowed(model) as generator:
@@ -59,6 +58,12 @@ def generate_answer(flow: Flow) -> Flow:
 def _was_lost(flow: Flow) -> bool:
     with session_scope(flow["tenant_id"]) as session:
         return losses_of(session, flow["id"]) > 0
+
+
+def _still_due(flow: Flow) -> bool:
+    """Whether the job still waits for this message; the sweep learns that it is not lost."""
+    with session_scope(flow["tenant_id"], durable=False) as session:
+        return Job.wait_on(session, flow["id"], flow["attempt"], STEP)
 
 
 def _weights(flow: Flow) -> tuple[Path, Path | None]:

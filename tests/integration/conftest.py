@@ -3,11 +3,13 @@
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from engines.generator import Generator
 from local import postgres
 from models.job import Job
 from models.migrate import upgrade
@@ -15,6 +17,7 @@ from models.seed import seed
 from models.session import session_scope
 from models.tenant import Caller, Role
 from models.user import find_user
+from settings import settings
 from tasks import broker
 from tests.conftest import CLUSTER, LAYOUT
 from tests.integration.door import ADMIN, log_in, sign_up
@@ -110,3 +113,10 @@ def job(admin: Caller) -> int:
         session.add(made)
         session.flush()
         return made.id
+
+
+@pytest.fixture(scope="module")
+def generator() -> Iterator[Generator]:
+    """The real weights, loaded once for a module."""
+    with closing(Generator(settings.weights_dir / settings.model)) as made:
+        yield made

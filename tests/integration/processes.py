@@ -69,11 +69,11 @@ class Broker:
         self.process = self._start()
 
 
-def worker(queue: str, module: str = "tasks.app") -> subprocess.Popen[bytes]:
-    """A worker for one queue, started and taking messages."""
+def worker(queue: str, module: str = "tasks.app", tasks: int = 1) -> subprocess.Popen[bytes]:
+    """A worker for one queue, started and taking messages, so many at once."""
     log = (LAYOUT.logs / f"{queue}.log").open("ab")
     pool = {"ingest": "prefork", "sweep": "solo"}.get(queue, "threads")
-    command = f"-m celery -A {module} worker -Q {queue} --pool {pool} -c 1 -l INFO".split()
+    command = f"-m celery -A {module} worker -Q {queue} --pool {pool} -c {tasks} -l INFO".split()
     quick = f"-n {queue}-{time.monotonic_ns()}@%h --without-gossip --without-mingle".split()
     process = subprocess.Popen(
         [sys.executable, *command, *quick],
@@ -93,14 +93,14 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def workers(**modules: str) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+def workers(tasks: int = 1, **modules: str) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """A worker for every queue but those given as None; ready when it gives them."""
     queues = {"pipeline": "tasks.app", "inference": "tasks.app", "ingest": "tasks.app"}
     with ExitStack() as stack:
         made = {}
         for queue, module in (queues | {"sweep": "tasks.app"} | modules).items():
             if module:
-                made[queue] = worker(queue, module)
+                made[queue] = worker(queue, module, tasks)
                 stack.callback(_stop, made[queue])
         if "sweep" in made:
             stack.enter_context(_beat())

@@ -26,12 +26,25 @@ def test_body_is_json_whatever_its_content_type(http, headers, kind):
         ("/v1/chat/healthz", 404),
         ("/v1/completions/healthz", 404),
         ("/v1/embeddings/healthz", 404),
-        ("/v1/models/healthz", 404),
+        ("/v1/models/healthz", 401),  # a model may be called so
     ],
 )
 def test_every_path_is_there_below_an_env_name_too(http, path, status):
     http.application.wsgi_app = EnvPrefix(http.application.wsgi_app)
     assert http.get(path).status_code == status
+
+
+def test_how_an_answer_is_drawn_can_be_said_in_full(http, headers):
+    drawn = {"top_k": 40, "min_p": 0.1, "repeat_penalty": 1.1, "stop": ["\n"], "logprobs": True}
+    made = http.post(
+        "/job", json={"ask": {"msg": "?", **drawn, "json_schema": {}}}, headers=headers
+    )
+    assert made.status_code == 201
+    params = session_value("select params from jobs")
+    assert params.items() >= (drawn | {"json_schema": {}, "presence_penalty": 0.0}).items()
+    for wrong in ({"grammar": "root ::= [a]", "json_schema": {}}, {"stop": [""]}, {"min_p": 2}):
+        refused = http.post("/job", json={"ask": {"msg": "?", **wrong}}, headers=headers)
+        assert (refused.status_code, refused.json["code"]) == (400, "invalid_request")
 
 
 def test_a_job_is_written_down_with_everything_that_was_not_said(http, headers):

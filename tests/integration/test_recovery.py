@@ -34,9 +34,9 @@ def light_steps(services: None) -> Iterator[None]:
 
 
 @contextmanager
-def answering() -> Iterator[subprocess.Popen[bytes]]:
-    """An inference worker."""
-    with workers(pipeline="", ingest="", sweep="", inference=FAKE) as made:
+def answering(tasks: int = 1) -> Iterator[subprocess.Popen[bytes]]:
+    """An inference worker that answers so many questions at once."""
+    with workers(tasks, pipeline="", ingest="", sweep="", inference=FAKE) as made:
         yield made["inference"]
 
 
@@ -101,17 +101,64 @@ def test_a_question_that_kills_its_worker_is_given_up_and_the_others_are_answere
     assert http.get(f"/ai/result/{deadly}", headers=headers).status_code == 404
 
 
+def test_a_worker_that_dies_with_eight_in_flight_loses_none(http, headers):
+    with answering(8) as process:
+        jobs = [ask(http, headers, f"slower question {number}") for number in range(8)]
+        until(lambda: all(running(job, "generate_answer") for job in jobs))
+        kill(process)
+    with answering(8):
+        for job in jobs:
+            answer(http, headers, job, 60)
+    assert session_value("select count(*) from answers") == 8
+    assert session_value("select count(distinct job_id) from answers") == 8
+    assert session_value("select array_agg(losses) from jobs") == [1] * 8
+    assert sorted(asked()) == sorted(f"slower question {number % 8}" for number in range(16))
+
+
+def test_of_eight_in_flight_only_the_deadly_one_is_given_up(http, headers):
+    with answering(8) as process:
+        others = [ask(http, headers, f"slower question {number}") for number in range(7)]
+        until(lambda: all(running(job, "generate_answer") for job in others))
+        deadly = ask(http, headers, "a deadly question")
+        with _Reviver(process, 8):
+            over = result(http, headers, deadly, 90)
+            for job in others:
+                answer(http, headers, job, 60)
+                assert answers_of(job) == 1
+    assert (over["state"], over["code"]) == (4, "lost")
+    assert asked().count("a deadly question") == 3
+    assert session_value(f"select max(losses) from jobs where id <> {deadly}") == 1
+
+
+def test_waiting_to_be_alone_after_a_loss_costs_nothing(http, headers):
+    with answering(8) as process:
+        lost = ask(http, headers, "slow question")
+        answer(http, headers, lost, 30)
+        session_value("delete from answers returning id")
+        slow = ask(http, headers, "slowest question")
+        until(lambda: running(slow, "generate_answer"))
+        session_value(
+            "update jobs set state = 1, step = 'start_job', losses = 1, attempt = 2, since = now()"
+            f" where id = {lost} returning id"
+        )
+        chains.send("job", 1, lost, 2)
+        answer(http, headers, slow, 30)
+        answer(http, headers, lost, 30)
+        assert process.poll() is None
+    assert session_value(f"select attempt from jobs where id = {lost}") == 2
+
+
 class _Reviver:
     """Starts the worker again whenever it has died, as a supervisor does."""
 
-    def __init__(self, process) -> None:
-        self.process, self.over = process, threading.Event()
+    def __init__(self, process, tasks: int = 1) -> None:
+        self.process, self.tasks, self.over = process, tasks, threading.Event()
         self.thread = threading.Thread(target=self.watch)
 
     def watch(self) -> None:
         while not self.over.wait(0.1):
             if self.process.poll() is not None:
-                self.process = worker("inference", FAKE)
+                self.process = worker("inference", FAKE, self.tasks)
 
     def __enter__(self) -> None:
         self.thread.start()

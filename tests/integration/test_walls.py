@@ -12,6 +12,7 @@ from models.errors import RedtenError
 from models.job import Job
 from models.overdue import overdue_work
 from models.review import Review
+from models.service_key import add_key
 from models.session import session_scope
 from models.tenant import Caller, Role, join
 from models.user import add_user
@@ -50,6 +51,7 @@ def made(collection: Collection) -> Document:
 def _fill(caller: Caller) -> None:
     with session_scope(caller.tenant_id) as session:
         collection = add_collection(session, caller, "theirs", Visibility.TENANT)
+        add_key(session, caller, "theirs", None)
         mine = {"tenant_id": caller.tenant_id, "user_id": caller.user_id}
         document, _ = add_document(session, made(collection))
         put_chunks(session, document, [(0, 1, "text")], np.ones((1, 4), np.float32))

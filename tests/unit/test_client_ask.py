@@ -171,7 +171,8 @@ def test_an_account_that_was_made_is_told(stub: Stub, args: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["ask", "result", "review", "search", "users", "collections", "documents", "ingest"]
+    "path",
+    ["ask", "cancel", "result", "review", "search", "users", "collections", "documents", "ingest"],
 )
 def test_the_command_is_found_by_its_name(path: str) -> None:
     command = main.get_command(click.Context(main), path)

@@ -47,12 +47,69 @@ def test_the_latest_turns_fill_the_room_that_is_left():
     without = fit(1000)
     some = fit(without.tokens + 13, turns=5)
     assert (some.passages, some.turns) == (3, 2)
-    assert [one["content"] for one in some.messages[1:5]] == [
-        "question 3 ?",
-        "answer 3 .",
-        "question 4 ?",
-        "answer 4 .",
+    [first, *between, last] = [one["content"] for one in some.messages[1:]]
+    assert first.endswith("Question: question 3 ?")
+    assert between == ["answer 3 .", "question 4 ?", "answer 4 ."]
+    assert last == "what is it?"
+
+
+def test_the_sources_come_with_the_first_question_of_the_chat_and_only_there():
+    turns = [Turn("first?", "One."), Turn("second?", "Two.")]
+    [_, *told] = prompt.messages_for("third?", PASSAGES, turns)
+    assert ["Source:" in one["content"] for one in told] == [True, False, False, False, False]
+
+
+def test_sources_stand_in_the_order_of_their_documents_whatever_their_scores():
+    found = [
+        prompt.Passage(text="a tail", source="a.pdf", page=10),
+        prompt.Passage(text="b head", source="b.pdf", page=1),
+        prompt.Passage(text="a head", source="a.pdf", page=9),
     ]
+    asked = [prompt.messages_for("?", order, [])[-1]["content"] for order in (found, found[::-1])]
+    assert asked[0] == asked[1]
+    places = [asked[0].index(text) for text in ("a head", "a tail", "b head")]
+    assert places == sorted(places)
+
+
+def test_which_sources_are_left_out_is_told_by_their_scores_not_by_their_place():
+    best_is_last = [
+        prompt.Passage(text="needed " * 10, source="z.pdf", page=1),
+        prompt.Passage(text="spare " * 10, source="a.pdf", page=1),
+    ]
+    whole = prompt.fit(words, "what is it?", best_is_last, [], 1000)
+    fewer = prompt.fit(words, "what is it?", best_is_last, [], whole.tokens - 1)
+    assert "needed" in fewer.messages[-1]["content"]
+    assert "spare" not in fewer.messages[-1]["content"]
+
+
+def said(role: str, content: str) -> prompt.Message:
+    return prompt.Message(role=role, content=content)
+
+
+def test_a_callers_chat_keeps_its_own_system_text_and_gets_the_sources():
+    chat = [said("system", "Be brief."), said("user", "first?"), said("assistant", "One.")]
+    chat.append(said("user", "second?"))
+    told = prompt.with_sources(chat, PASSAGES[:1])
+    assert [told[0], *told[2:]] == [chat[0], *chat[2:]]
+    assert told[1]["content"].startswith("Source: best.md, page 1")
+    assert told[1]["content"].endswith("Question: first?")
+
+
+def test_a_callers_chat_without_a_system_text_is_told_of_sources_only_if_there_are_any():
+    chat = [said("user", "what?")]
+    assert prompt.with_sources(chat, PASSAGES)[0] == said("system", prompt.SYSTEM)
+    assert prompt.with_sources(chat, []) == chat
+
+
+def test_sources_give_way_to_a_callers_chat_which_is_never_cut():
+    chat = [said("user", "one two three")]
+    everything = prompt.fit_chat(words, chat, PASSAGES, 1000)
+    assert everything.passages == 3
+    assert prompt.fit_chat(words, chat, PASSAGES, everything.tokens - 1).passages == 2
+    assert prompt.fit_chat(words, chat, PASSAGES, 3).messages == chat
+    with pytest.raises(EngineError) as refused:
+        prompt.fit_chat(words, chat, PASSAGES, 2)
+    assert refused.value.code == "question_too_long"
 
 
 def test_a_question_is_never_cut():

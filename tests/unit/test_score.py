@@ -1,11 +1,13 @@
 """Scores: numbers from numbers."""
 
+import math
+
 import numpy as np
 import pytest
 
 from tasks.flow import pack, unpack
 from tasks.generate import budgets
-from tasks.score import overall, similarities
+from tasks.score import confidence, overall, similarities
 
 
 def unit(*values: float) -> np.ndarray:
@@ -36,6 +38,11 @@ def test_vectors_survive_the_message(rows):
     assert unpacked.tolist() == vectors.tolist() if rows else unpacked.size == 0
 
 
+def test_confidence_is_the_mean_probability_of_the_words():
+    assert confidence(0.0) == 1
+    assert confidence(math.log(0.25)) == pytest.approx(0.25)
+
+
 @pytest.mark.parametrize(
     ("n_ctx", "max_tokens", "expected"),
     [
@@ -46,4 +53,4 @@ def test_vectors_survive_the_message(rows):
     ],
 )
 def test_the_answer_gets_at_most_half_of_the_context(n_ctx, max_tokens, expected):
-    assert budgets(n_ctx, max_tokens) == expected
+    assert budgets(n_ctx, max_tokens, 4096) == expected
