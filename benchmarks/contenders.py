@@ -68,11 +68,11 @@ class Run(NamedTuple):
 
 
 @contextmanager
-def cold_generator(keep: bool = False) -> Iterator[Generator]:
+def cold_generator(keep: bool = False, flash: bool = True) -> Iterator[Generator]:
     """A new engine; on disk it finds nothing, or with `keep` what the one before it has left."""
     if not keep and settings.prefix_dir:
         shutil.rmtree(settings.prefix_dir, ignore_errors=True)
-    with closing(Generator(WEIGHTS)) as generator:
+    with closing(Generator(WEIGHTS, flash)) as generator:
         generator.generate(FIRST, Sampling(2))
         yield generator
 
@@ -144,14 +144,14 @@ class Loop:
             yield ask
 
 
-def load_llama() -> Any:
-    """llama-cpp-python's own interface on the same file; with flash attention, which suits it."""
+def load_llama(flash: bool = True) -> Any:
+    """llama-cpp-python's own interface on the same file; flash attention is faster here."""
     return llama_cpp.Llama(
         str(WEIGHTS),
         n_ctx=settings.n_ctx,
         n_threads=THREADS,
         n_threads_batch=THREADS,
-        flash_attn=True,
+        flash_attn=flash,
         verbose=False,
     )
 

@@ -37,19 +37,25 @@ class Answer(NamedTuple):
 
 
 def figures(scale: Scale) -> list[Figure]:
-    """The largest and the mean difference, both with flash attention on."""
+    """The largest and the mean difference, with flash attention on both sides, and on none."""
     count = min(PROMPTS, 5 * scale.questions)
     found = documents(scale.skip)[: -(-count // EACH)]
     chats = [chat for one in found for chat in one.chats(EACH)][:count]
+    return [*_figures(chats, flash=True), *_figures(chats, flash=False)]
+
+
+def _figures(chats: Sequence[Chat], flash: bool) -> list[Figure]:
     with closing(Model(WEIGHTS)) as model:
         prompts = [model.chat(chat) for chat in chats]
-    alone = _alone(prompts)
-    together, shared = _together(chats, alone)
-    ours, theirs = _apart(alone, together), _apart(alone[::EACH], _in_pieces(prompts, alone))
+    alone = _alone(prompts, flash)
+    together, shared = _together(chats, alone, flash)
+    ours = _apart(alone, together)
+    theirs = _apart(alone[::EACH], _in_pieces(prompts, alone, flash))
     peer = (
         f"`Llama` alone, {len(chats)} prompts, {len(ours)} tokens, {shared:.0%} of prompts shared"
     )
-    what = "difference of the top token's log-probability, 8 in flight"
+    attention = "flash attention" if flash else "no flash attention"
+    what = f"difference of the top token's log-probability, 8 in flight, {attention}"
     kinds = (("largest", np.max, "<= 0.1"), ("mean", np.mean, "<= 0.01"))
     return [
         Figure(
@@ -70,10 +76,10 @@ def _apart(alone: Sequence[Answer], others: Sequence[Chances]) -> npt.NDArray[np
     return difference
 
 
-def _alone(prompts: Sequence[list[int]]) -> list[Answer]:
+def _alone(prompts: Sequence[list[int]], flash: bool) -> list[Answer]:
     """`Llama`'s greedy answers, each prompt computed from its beginning."""
     answers = []
-    with closing(load_llama()) as llama:
+    with closing(load_llama(flash)) as llama:
         for number, prompt in enumerate(prompts, start=1):
             answers.append(_follow(llama, prompt, PROMPT_AT_ONCE))
             if number % EACH == 0:
@@ -81,9 +87,11 @@ def _alone(prompts: Sequence[list[int]]) -> list[Answer]:
     return answers
 
 
-def _in_pieces(prompts: Sequence[list[int]], answers: Sequence[Answer]) -> list[Chances]:
+def _in_pieces(
+    prompts: Sequence[list[int]], answers: Sequence[Answer], flash: bool
+) -> list[Chances]:
     """What `Llama` gives the same tokens if it reads the prompts piece by piece; every eighth."""
-    with closing(load_llama()) as llama:
+    with closing(load_llama(flash)) as llama:
         pairs = zip(prompts[::EACH], answers[::EACH], strict=True)
         return [_follow(llama, prompt, PIECE, one.tokens).chances for prompt, one in pairs]
 
@@ -106,9 +114,11 @@ def _follow(llama: Any, prompt: list[int], rows: int, script: Sequence[int] = ()
     return answer
 
 
-def _together(chats: Sequence[Chat], answers: Sequence[Answer]) -> tuple[list[Chances], float]:
+def _together(
+    chats: Sequence[Chat], answers: Sequence[Answer], flash: bool
+) -> tuple[list[Chances], float]:
     """The engine's log-probabilities of the same tokens; which part of the prompts was shared."""
-    with cold_generator() as generator, ThreadPoolExecutor(CLIENTS) as clients:
+    with cold_generator(flash=flash) as generator, ThreadPoolExecutor(CLIENTS) as clients:
 
         def follow(chat: Chat, answer: Answer) -> tuple[Chances, int, int]:
             script = tuple(answer.tokens)
