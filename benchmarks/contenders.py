@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import llama_cpp
@@ -68,11 +69,13 @@ class Run(NamedTuple):
 
 
 @contextmanager
-def cold_generator(keep: bool = False, flash: bool = True) -> Iterator[Generator]:
+def cold_generator(
+    keep: bool = False, flash: bool = True, weights: Path = WEIGHTS
+) -> Iterator[Generator]:
     """A new engine; on disk it finds nothing, or with `keep` what the one before it has left."""
     if not keep and settings.prefix_dir:
         shutil.rmtree(settings.prefix_dir, ignore_errors=True)
-    with closing(Generator(WEIGHTS, flash)) as generator:
+    with closing(Generator(weights, flash)) as generator:
         generator.generate(FIRST, Sampling(2))
         yield generator
 
@@ -144,10 +147,10 @@ class Loop:
             yield ask
 
 
-def load_llama(flash: bool = True) -> Any:
+def load_llama(flash: bool = True, weights: Path = WEIGHTS) -> Any:
     """llama-cpp-python's own interface on the same file; flash attention is faster here."""
     return llama_cpp.Llama(
-        str(WEIGHTS),
+        str(weights),
         n_ctx=settings.n_ctx,
         n_threads=THREADS,
         n_threads_batch=THREADS,

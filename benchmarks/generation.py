@@ -44,12 +44,15 @@ def main(only: tuple[str, ...], repetitions: int, questions: int, skip: int) -> 
     with tempfile.TemporaryDirectory(prefix="redten-bench-") as folder:
         _settle(Path(folder) / "prefixes")
         parts = [_part(name) for name in only or PARTS]
-        figures = [figure for part in parts for figure in part(scale)]
+        figures: list[Figure] = []
+        for part in parts:
+            figures += part(scale)
+            # After each part: half an hour's work is not to be lost to what comes after it.
+            if not only and scale == ALL:
+                write("generation", figures)
     if only or scale != ALL:
         for one in figures:
             print(f"{one['value']:>12.4f}  {one['figure']}  (aim {one['aim']}; {one['peer']})")
-    else:
-        write("generation", figures)
 
 
 def _settle(prefixes: Path) -> None:

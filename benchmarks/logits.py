@@ -2,12 +2,18 @@
 
 Along `Llama`'s own greedy answer, so that near-ties do not matter: the log-probability of its
 likeliest token at every position, beside what the engine gives that token. How much of the
-difference is llama.cpp's own rounding is told by `Llama` itself, reading prompts in smaller pieces.
+difference is llama.cpp's own rounding is told by `Llama` itself, reading prompts in smaller pieces,
+and by the same weights as F32: with 8-bit weights llama.cpp rounds activations to 8 bits as well, and
+the least difference in a sum makes some fall to the other side.
 """
 
+import ctypes
+import os
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import llama_cpp
@@ -36,35 +42,58 @@ class Answer(NamedTuple):
     chances: list[float]
 
 
+class Kind(NamedTuple):
+    """On what both sides compute."""
+
+    name: str
+    weights: Path
+    flash: bool
+
+
 def figures(scale: Scale) -> list[Figure]:
-    """The largest and the mean difference, with flash attention on both sides, and on none."""
+    """The largest and the mean difference, for either attention and for unrounded weights."""
     count = min(PROMPTS, 5 * scale.questions)
     found = documents(scale.skip)[: -(-count // EACH)]
     chats = [chat for one in found for chat in one.chats(EACH)][:count]
-    return [*_figures(chats, flash=True), *_figures(chats, flash=False)]
+    with tempfile.TemporaryDirectory(prefix="redten-bench-") as folder:
+        floats = _as_floats(WEIGHTS, Path(folder) / "weights.F32.gguf")
+        return [
+            *_figures(chats, Kind("Q8_0, flash attention", WEIGHTS, True)),
+            *_figures(chats, Kind("Q8_0, no flash attention", WEIGHTS, False)),
+            *_figures(chats, Kind("the same weights as F32, no flash attention", floats, False)),
+        ]
 
 
-def _figures(chats: Sequence[Chat], flash: bool) -> list[Figure]:
-    with closing(Model(WEIGHTS)) as model:
+def _as_floats(source: Path, target: Path) -> Path:
+    """The same weights unpacked: llama.cpp rounds no activations to 8 bits with them."""
+    options = llama_cpp.llama_model_quantize_default_params()
+    options.ftype, options.allow_requantize = llama_cpp.LLAMA_FTYPE_ALL_F32, True
+    names = (os.fsencode(source), os.fsencode(target))
+    if llama_cpp.llama_model_quantize(*names, ctypes.byref(options)):
+        raise SystemExit("the weights could not be unpacked")
+    return target
+
+
+def _figures(chats: Sequence[Chat], kind: Kind) -> list[Figure]:
+    with closing(Model(kind.weights)) as model:
         prompts = [model.chat(chat) for chat in chats]
-    alone = _alone(prompts, flash)
-    together, shared = _together(chats, alone, flash)
+    alone = _alone(prompts, kind)
+    together, shared = _together(chats, alone, kind)
     ours = _apart(alone, together)
-    theirs = _apart(alone[::EACH], _in_pieces(prompts, alone, flash))
+    theirs = _apart(alone[::EACH], _in_pieces(prompts, alone, kind))
     peer = (
         f"`Llama` alone, {len(chats)} prompts, {len(ours)} tokens, {shared:.0%} of prompts shared"
     )
-    attention = "flash attention" if flash else "no flash attention"
-    what = f"difference of the top token's log-probability, 8 in flight, {attention}"
-    kinds = (("largest", np.max, "<= 0.1"), ("mean", np.mean, "<= 0.01"))
+    what = f"difference of the top token's log-probability, 8 in flight, {kind.name}"
+    sizes = (("largest", np.max, "<= 0.1"), ("mean", np.mean, "<= 0.01"))
     return [
         Figure(
-            figure=f"{kind} {what}",
+            figure=f"{size} {what}",
             value=float(of(ours)),
             aim=aim,
             peer=f"{peer}; `Llama` and itself in pieces of {PIECE}: {of(theirs):.4f}",
         )
-        for kind, of, aim in kinds
+        for size, of, aim in sizes
     ]
 
 
@@ -76,10 +105,10 @@ def _apart(alone: Sequence[Answer], others: Sequence[Chances]) -> npt.NDArray[np
     return difference
 
 
-def _alone(prompts: Sequence[list[int]], flash: bool) -> list[Answer]:
+def _alone(prompts: Sequence[list[int]], kind: Kind) -> list[Answer]:
     """`Llama`'s greedy answers, each prompt computed from its beginning."""
     answers = []
-    with closing(load_llama(flash)) as llama:
+    with closing(load_llama(kind.flash, kind.weights)) as llama:
         for number, prompt in enumerate(prompts, start=1):
             answers.append(_follow(llama, prompt, PROMPT_AT_ONCE))
             if number % EACH == 0:
@@ -88,10 +117,10 @@ def _alone(prompts: Sequence[list[int]], flash: bool) -> list[Answer]:
 
 
 def _in_pieces(
-    prompts: Sequence[list[int]], answers: Sequence[Answer], flash: bool
+    prompts: Sequence[list[int]], answers: Sequence[Answer], kind: Kind
 ) -> list[Chances]:
     """What `Llama` gives the same tokens if it reads the prompts piece by piece; every eighth."""
-    with closing(load_llama(flash)) as llama:
+    with closing(load_llama(kind.flash, kind.weights)) as llama:
         pairs = zip(prompts[::EACH], answers[::EACH], strict=True)
         return [_follow(llama, prompt, PIECE, one.tokens).chances for prompt, one in pairs]
 
@@ -115,10 +144,13 @@ def _follow(llama: Any, prompt: list[int], rows: int, script: Sequence[int] = ()
 
 
 def _together(
-    chats: Sequence[Chat], answers: Sequence[Answer], flash: bool
+    chats: Sequence[Chat], answers: Sequence[Answer], kind: Kind
 ) -> tuple[list[Chances], float]:
     """The engine's log-probabilities of the same tokens; which part of the prompts was shared."""
-    with cold_generator(flash=flash) as generator, ThreadPoolExecutor(CLIENTS) as clients:
+    with (
+        cold_generator(flash=kind.flash, weights=kind.weights) as generator,
+        ThreadPoolExecutor(CLIENTS) as clients,
+    ):
 
         def follow(chat: Chat, answer: Answer) -> tuple[Chances, int, int]:
             script = tuple(answer.tokens)
