@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     )
     turn_limit_s: float = option(
         "REDTEN_TURN_LIMIT_S",
-        120.0,
+        600.0,
         "Seconds after which an engine that computes one batch has hung, and its worker ends.",
     )
     flash_attention: bool = option(

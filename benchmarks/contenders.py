@@ -4,10 +4,11 @@ Each comes cold, that is with loaded weights and empty caches, and is given chat
 templating and tokenising count.
 """
 
+import multiprocessing
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -160,8 +161,19 @@ def load_llama(flash: bool = True, weights: Path = WEIGHTS) -> Any:
 
 
 def answer_all(contender: Contender, chats: Sequence[Chat], most: Sequence[int]) -> Run:
-    """Has all chats answered with at most so many tokens each; a client waits for its answer."""
+    """Has all chats answered with at most so many tokens each, in a process of its own.
+
+    OpenMP's threads spin for long only while there are no more of them than cores, and those of an
+    earlier contender would still be there.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
+        return apart.submit(_answer_all, contender, chats, most).result()
+
+
+def _answer_all(contender: Contender, chats: Sequence[Chat], most: Sequence[int]) -> Run:
     with contender.cold() as ask, ThreadPoolExecutor(contender.clients) as clients:
+        # One client asks from this thread, which has asked the first question.
+        every = clients.map if contender.clients > 1 else map
         began = time.perf_counter()
-        replies = list(clients.map(ask, chats, most))
+        replies = list(every(ask, chats, most))
         return Run(time.perf_counter() - began, replies)

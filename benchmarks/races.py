@@ -31,7 +31,7 @@ AIMS = {
 LIMIT_AIM = ">= 0.75"
 SLOTS = (1, 4, 8)
 # A server that was slower than this part of the best, at first, is not tried again.
-PROMISING = 0.85
+PROMISING = 0.95
 
 ENGINE, LOOP = Engine(), Loop()
 

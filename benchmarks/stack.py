@@ -32,8 +32,13 @@ class Stack:
         """Waits for the ready line."""
         where = ["--data-dir", str(self.layout.root), "--port", str(self.port), "--quiet"]
         began = time.monotonic()
+        # What it computes it keeps in its own folder.
+        told = {name: value for name, value in os.environ.items() if name != "REDTEN_PREFIX_DIR"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "up", *where], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "cli", "up", *where],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=told,
         )
         assert self.process.stdout
         line = self.process.stdout.readline()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local import postgres
+from models.work import State
 from tasks import broker
 from tests.conftest import CLUSTER, LAYOUT, PROJECT, VALKEY
 
@@ -134,3 +135,19 @@ def session_value(statement: str, **values: Any) -> Any:
     with CLUSTER.connect(postgres.DATABASE) as connection:
         row = connection.execute(statement.encode(), values or None).fetchone()
     return row[0] if row else None
+
+
+def running(job: int, step: str) -> bool:
+    where = f"select count(*) from jobs where id = {job} and step = '{step}' and state = "
+    return session_value(f"{where} {State.RUNNING:d}") == 1
+
+
+def answers_of(job: int) -> int:
+    return session_value(f"select count(*) from answers where job_id = {job}")
+
+
+@contextmanager
+def answering(tasks: int = 1) -> Iterator[subprocess.Popen[bytes]]:
+    """An inference worker that answers so many questions at once."""
+    with workers(tasks, pipeline="", ingest="", sweep="", inference=FAKE) as made:
+        yield made["inference"]
