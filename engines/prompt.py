@@ -110,16 +110,14 @@ def messages_for(
 
 
 def with_sources(chat: Sequence[Message], passages: Sequence[Passage]) -> list[Message]:
-    """The chat with the sources in front of its first question.
+    """The chat with the sources in front of its first question, in the order given: best first.
 
-    They come in the order of the documents, not of their scores, so that questions on the same
-    pages begin with the same tokens. A chat without a system text gets the one for sources.
+    A chat without a system text gets the one for sources.
     """
     if not passages:
         return list(chat)
     sources = "\n\n".join(
-        f"Source: {one['source']}, page {one['page']}\n{one['text']}"
-        for one in sorted(passages, key=_place)
+        f"Source: {one['source']}, page {one['page']}\n{one['text']}" for one in passages
     )
     first = next(number for number, one in enumerate(chat) if one["role"] == "user")
     asked = Message(role="user", content=f"{sources}\n\nQuestion: {chat[first]['content']}")
@@ -127,10 +125,6 @@ def with_sources(chat: Sequence[Message], passages: Sequence[Passage]) -> list[M
     if told[0]["role"] != "system":
         told.insert(0, Message(role="system", content=SYSTEM))
     return told
-
-
-def _place(passage: Passage) -> tuple[str, int, str]:
-    return passage["source"], passage["page"], passage["text"]
 
 
 def fit_chat(

@@ -12,6 +12,8 @@ from tests.system.waiting import eventually
 # Long enough to be killed in the middle of.
 LONG = "Write a long story about a lighthouse keeper, her cat and the sea."
 LONG_TOKENS = 300
+# What an inference worker writes at the same time.
+AT_ONCE = 8
 
 
 @pytest.fixture(autouse=True)
@@ -39,13 +41,13 @@ def test_a_question_outlives_the_worker_that_answers_it(stack: Stack, person: Pe
 
 
 def test_questions_outlive_the_broker_between_two_steps(stack: Stack, person: Person) -> None:
-    generated = ask_at_length(person)
+    generated = [ask_at_length(person) for _ in range(AT_ONCE)]
     waiting = ask(person.door, "What is a fog horn?")
     # The one worker for it is busy: the message to the next step lies in the broker.
     eventually(lambda: stands(person.door, waiting, "generate_answer", WAITING), "waiting")
 
     stack.kill("valkey")
 
-    for job_id in (generated, waiting):
+    for job_id in (*generated, waiting):
         assert answered(person.door, job_id)["answer"]
         assert len(results(person.door, job_id)) == 1

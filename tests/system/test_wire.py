@@ -64,7 +64,7 @@ def test_every_prefix_leads_to_the_same_routes(door: Door, prefix: str) -> None:
     assert door.call("GET", f"{prefix}/healthz") == {"status": "ok"}
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/v1/models/healthz", "/v1/chat/completions"])
+@pytest.mark.parametrize("path", ["/nothing", "/v1/chat/healthz", "/v1/completions/healthz"])
 def test_an_unknown_route_is_a_404_that_names_it(door: Door, path: str) -> None:
     answer = door.send("GET", path)
 

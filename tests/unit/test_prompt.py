@@ -59,27 +59,9 @@ def test_the_sources_come_with_the_first_question_of_the_chat_and_only_there():
     assert ["Source:" in one["content"] for one in told] == [True, False, False, False, False]
 
 
-def test_sources_stand_in_the_order_of_their_documents_whatever_their_scores():
-    found = [
-        prompt.Passage(text="a tail", source="a.pdf", page=10),
-        prompt.Passage(text="b head", source="b.pdf", page=1),
-        prompt.Passage(text="a head", source="a.pdf", page=9),
-    ]
-    asked = [prompt.messages_for("?", order, [])[-1]["content"] for order in (found, found[::-1])]
-    assert asked[0] == asked[1]
-    places = [asked[0].index(text) for text in ("a head", "a tail", "b head")]
-    assert places == sorted(places)
-
-
-def test_which_sources_are_left_out_is_told_by_their_scores_not_by_their_place():
-    best_is_last = [
-        prompt.Passage(text="needed " * 10, source="z.pdf", page=1),
-        prompt.Passage(text="spare " * 10, source="a.pdf", page=1),
-    ]
-    whole = prompt.fit(words, "what is it?", best_is_last, [], 1000)
-    fewer = prompt.fit(words, "what is it?", best_is_last, [], whole.tokens - 1)
-    assert "needed" in fewer.messages[-1]["content"]
-    assert "spare" not in fewer.messages[-1]["content"]
+def test_the_best_passage_comes_first():
+    told = prompt.messages_for("?", PASSAGES, [])[-1]["content"]
+    assert sorted(("third", "best", "second"), key=told.index) == ["best", "second", "third"]
 
 
 def said(role: str, content: str) -> prompt.Message:
