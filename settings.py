@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     flash_attention: bool = option(
         "REDTEN_FLASH_ATTENTION",
         True,
-        "Attention in one pass; without, it is slower and rounds less.",
+        "Attention in one pass; turn it off for a model that it does not work for.",
     )
     prefix_ram_bytes: int = option(
         "REDTEN_PREFIX_RAM_BYTES", 536_870_912, "Memory for prompts computed before; 0: none kept."

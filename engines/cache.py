@@ -1,8 +1,8 @@
 """Which answers are in llama.cpp's cache, what they share, and where a new one can begin.
 
 Only answers that are being written hold cells: attention on a CPU looks at every cell in use for
-each row, so what is over is kept outside, in the prefix store, from where it comes back in a
-thousandth of the time that it took to compute.
+each row, so what is over is kept outside, in the prefix store, from where it comes back in less
+than a hundredth of the time that it took to compute.
 """
 
 from collections import defaultdict
@@ -105,7 +105,8 @@ class Cache:
         if not numbers:
             return None
         made = Sequence(request, min(numbers), list(request.prompt))
-        if request.sampling.greedy and not request.sampling.script:
+        # A guess that was wrong is cut off, which a state that has no beginnings does not allow.
+        if self.has_prefixes and request.sampling.greedy and not request.sampling.script:
             made.lookup = Lookup(made.tokens)
         parent = known.source if isinstance(known.source, Sequence) else None
         need = len(request.prompt) + request.sampling.max_tokens

@@ -35,7 +35,7 @@ class Row:
 class Context:
     """A cache of `cells` tokens for at most `sequences` sequences, numbered from 0.
 
-    `flash` computes attention in one pass: faster, and rounded more coarsely in small batches.
+    `flash` computes attention in one pass, which is faster.
     Raises EngineError `no_memory` if there is no room for it.
     """
 

@@ -2,7 +2,7 @@
 
 Answers from documents quote them, so a few tokens can be guessed from the text itself and checked
 in one batch (Saxena 2023, https://github.com/apoorvumang/prompt-lookup-decoding). What the model
-would not have chosen is thrown away: the answer is the same as without.
+would not have chosen is thrown away: but for rounding the answer is the same as without.
 """
 
 # Of shorter matches less than half is right, and longer ones are rare.

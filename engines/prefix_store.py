@@ -27,6 +27,7 @@ class Entry:
     key: str
     state: State | None = None
     path: Path | None = None
+    hot: bool = False
 
 
 class PrefixStore:
@@ -56,7 +57,8 @@ class PrefixStore:
         """
         if entry.state is None:
             self._read(entry)
-        elif entry.path is None:
+        elif entry.path is None and not entry.hot:
+            entry.hot = True
             self._writer.submit(self._write, entry, entry.state)
         if entry in self._in_memory:
             self._in_memory.move_to_end(entry)

@@ -3,7 +3,6 @@
 Every turn admits what has room, computes a slice of the prompts, and one token of each answer.
 """
 
-import logging
 import threading
 import time
 from collections import deque
@@ -19,12 +18,10 @@ from engines.nursery import Nursery
 from engines.request import Request
 from engines.sampler import Chain
 
-log = logging.getLogger(__name__)
-
 # From 64 rows on llama.cpp computes attention in tiles of rows, and a tile with an answer in it is
 # held against the whole cache: prompts are computed with answers only below that.
 LEAST_TILED = 64
-# With fewer answers a row more costs as much as a step; with more, a third of its share.
+# With fewer answers a row more costs nearly as much as a step; with more, less than half of that.
 LEAST_PROPOSING = 5
 # Answers stand still for about so long while a slice of a prompt is computed.
 SLICE_S = 0.5
@@ -161,7 +158,7 @@ class Scheduler:
         except EngineError as error:
             self._fail(sequence, error)
         else:
-            self._nursery.takes(sequence)
+            self._nursery.take_in(sequence)
 
     def _fail(self, sequence: Sequence, error: EngineError) -> None:
         if sequence.apart:

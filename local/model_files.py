@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -149,16 +149,15 @@ def _in_place(
     there = source == target
     if target.exists() and not there:
         raise EngineError("file_exists", f"{target} is there already: choose another --name")
-    if kind:
-        requantize(source, target, kind)
-    sha256 = _digest(target) if there or kind else _copied(source, target)
     file = target.relative_to(settings.weights_dir.resolve())
-    try:
-        yield Weights(name, str(file), sha256, target.stat().st_size)
-    except BaseException:
+    with ExitStack() as undo:
         if not there:
-            target.unlink()
-        raise
+            undo.callback(target.unlink, missing_ok=True)
+        if kind:
+            requantize(source, target, kind)
+        sha256 = _digest(target) if there or kind else _copied(source, target)
+        yield Weights(name, str(file), sha256, target.stat().st_size)
+        undo.pop_all()
 
 
 def _copied(source: Path, target: Path) -> str:
