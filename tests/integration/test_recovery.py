@@ -44,7 +44,7 @@ def test_waiting_ones_turn_in_a_long_queue_costs_nothing(http, headers):
 def test_a_question_survives_the_worker_that_was_answering_it(http, headers):
     with answering() as process:
         job = ask(http, headers, "slower question")
-        until(lambda: running(job, "generate_answer"))
+        until(lambda: len(asked()) == 1)
         kill(process)
     with answering():
         answer(http, headers, job, 60)
@@ -56,7 +56,7 @@ def test_a_question_survives_the_worker_that_was_answering_it(http, headers):
 def test_a_worker_that_is_stopped_hands_its_question_back_without_a_loss(http, headers):
     with answering() as process:
         job = ask(http, headers, "slowest question")
-        until(lambda: running(job, "generate_answer"))
+        until(lambda: len(asked()) == 1)
         process.terminate()
         until(lambda: session_value(f"select attempt from jobs where id = {job}") == 2)
         kill(process)
@@ -92,7 +92,7 @@ def test_a_question_that_kills_its_worker_is_given_up_and_the_others_are_answere
 def test_a_worker_that_dies_with_eight_in_flight_loses_none(http, headers):
     with answering(8) as process:
         jobs = [ask(http, headers, f"slower question {number}") for number in range(8)]
-        until(lambda: all(running(job, "generate_answer") for job in jobs))
+        until(lambda: len(asked()) == 8)
         kill(process)
     with answering(8):
         for job in jobs:
@@ -106,7 +106,7 @@ def test_a_worker_that_dies_with_eight_in_flight_loses_none(http, headers):
 def test_of_eight_in_flight_only_the_deadly_one_is_given_up(http, headers):
     with answering(8) as process:
         others = [ask(http, headers, f"slower question {number}") for number in range(7)]
-        until(lambda: all(running(job, "generate_answer") for job in others))
+        until(lambda: len(asked()) == 7)
         deadly = ask(http, headers, "a deadly question")
         with _Reviver(process, 8):
             over = result(http, headers, deadly, 90)
