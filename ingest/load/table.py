@@ -3,22 +3,25 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import islice, zip_longest
+from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 
 from ingest.load.encoding import open_text
 from ingest.load.page import LoadError, Page
+from ingest.load.rows import Row, named, one_line, row_pages
 
 NO_TEXT = "the table has no rows below its header"
-PAGE_ROWS = 50
 DELIMITERS = ",\t;|"
 SAMPLE_CHARS = 1 << 16
 SAMPLE_ROWS = 20
 
 
 def pages(path: Path, name: str) -> Iterator[Page]:
-    """One per 50 rows; the first row names the columns and is not counted, nor are blank rows."""
+    """One per 50 rows or fewer; the first row names the columns.
+
+    Rows are counted from 1 without that one and without blank rows.
+    """
     with open_text(path, newline="") as file:
         delimiter = _delimiter(file.read(SAMPLE_CHARS))
         file.seek(0)
@@ -36,18 +39,9 @@ def count_pages(path: Path) -> int:
 
 
 def _pages(rows: Iterator[list[str]]) -> Iterator[Page]:
-    header = [" ".join(column.split()) for column in next(rows, [])]
-    number = 1
-    while lines := [_line(header, row) for row in islice(rows, PAGE_ROWS)]:
-        yield Page(number, "\n".join(lines))
-        number += 1
-
-
-def _line(header: Sequence[str], row: Sequence[str]) -> str:
-    """`column: value; column: value`, on one line, without the empty cells."""
-    cells = enumerate(zip_longest(header, row, fillvalue=""), 1)
-    named = ((column or f"column {n}", " ".join(value.split())) for n, (column, value) in cells)
-    return "; ".join(f"{column}: {value}" for column, value in named if value)
+    header = [one_line(column) for column in next(rows, [])]
+    below = (Row(number, named(header, row)) for number, row in enumerate(rows, 1))
+    yield from row_pages(below, count(1))
 
 
 def _delimiter(sample: str) -> str:

@@ -122,6 +122,59 @@ def test_one_files_failure_leaves_the_others_alone(stub: Stub, folder: Path) -> 
     ]
 
 
+def test_pages_without_text_are_told_of(stub: Stub, tmp_path: Path) -> None:
+    (tmp_path / "scan.pdf").write_bytes(b"%PDF-")
+    stub.on("POST", UPLOADS, stored(1, facts={"scanned_pages": 12}))
+
+    told = run(stub, tmp_path, "-c", "docs").stdout.splitlines()
+
+    assert told[1].startswith("note    scan.pdf: 12 pages without text")
+
+
+def test_attachments_are_waited_for_and_counted(stub: Stub, tmp_path: Path) -> None:
+    (tmp_path / "m.eml").write_text("Subject: oil")
+    stub.on("POST", UPLOADS, accepted(1))
+    stub.on("GET", "/documents/1", stored(1, facts={"attachments": 2}))
+    children = [
+        record(2, State.DONE, parent_id=1, pages=1, chunks=1) | {"name": "m.eml/a.pdf"},
+        record(3, State.RUNNING, parent_id=1) | {"name": "m.eml/b.eml"},
+    ]
+    inner = record(4, State.WAITING, parent_id=3) | {"name": "m.eml/b.eml/c.png"}
+    stub.on("GET", UPLOADS, (200, {"documents": children}), (200, {"documents": [inner]}))
+    stub.on("GET", "/documents/3", stored(3, parent_id=1, facts={"attachments": 1}))
+    broken = inner | {"state": State.FAILED, "code": "unsupported_format", "msg": "a PNG image"}
+    stub.on("GET", "/documents/4", (200, broken))
+
+    result = run(stub, tmp_path, "-c", "docs")
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        "docs: 1 files, 3 attachments, 5 pages, 11 chunks stored; 0 unchanged, 1 failed",
+        "failed  m.eml/b.eml/c.png: a PNG image",
+    ]
+
+
+def test_attachments_that_are_there_already_are_waited_for_once(stub: Stub, folder: Path) -> None:
+    stub.on("POST", UPLOADS, stored(1, unchanged=True, facts={"attachments": 1}))
+    child = record(2, State.DONE, parent_id=1, pages=1, chunks=1) | {"name": "a.txt/a.pdf"}
+    stub.on("GET", UPLOADS, (200, {"documents": [child]}))
+
+    code, said = report(stub, folder)
+
+    assert code == 0
+    assert (said["files"], said["attachments"], said["unchanged"]) == (3, 1, 4)
+    assert stub.routes.count(f"GET {UPLOADS}") == 1
+
+
+def test_attachments_that_cannot_be_looked_for_fail_their_file(stub: Stub, folder: Path) -> None:
+    stub.on("POST", UPLOADS, stored(1, facts={"attachments": 1}))
+    stub.on("GET", UPLOADS, (404, {"code": "collection_not_found", "message": "it is gone"}))
+
+    code, said = report(stub, folder / "a.txt")
+
+    assert (code, said["documents"][0]["code"]) == (1, "collection_not_found")
+
+
 def test_a_path_that_names_nothing_leaves_the_others_alone(stub: Stub, folder: Path) -> None:
     stub.on("POST", UPLOADS, stored(1))
 

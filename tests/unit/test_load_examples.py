@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from ingest.load import load
+from tests.unit.loading import pages as loaded
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 QUESTIONS = json.loads((EXAMPLES / "questions.json").read_text(encoding="utf-8"))
 
 
 def pages(name: str) -> dict[int, str]:
-    return {page.number: page.text for page in load(EXAMPLES / "documents" / name, name)}
+    found = loaded(EXAMPLES / "documents" / name, name)
+    return {page.number: page.text for page in found}
 
 
 @pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: asked["question"])

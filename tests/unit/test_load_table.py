@@ -4,13 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from ingest.load import LoadError, load
+from ingest.load import LoadError, Page, load
+
+
+def load_pages(folder: Path, text: str, name: str = "a.csv") -> list[Page]:
+    path = folder / "blob"
+    path.write_text(text, newline="")
+    return [item for item in load(path, name) if isinstance(item, Page)]
 
 
 def read(folder: Path, text: str, name: str = "a.csv") -> list[str]:
-    path = folder / "blob"
-    path.write_text(text, newline="")
-    return [page.text for page in load(path, name)]
+    return [page.text for page in load_pages(folder, text, name)]
 
 
 def test_each_row_names_its_columns(tmp_path):
@@ -50,6 +54,40 @@ def test_fifty_rows_make_a_page(tmp_path):
 
     assert [len(page.splitlines()) for page in pages] == [50, 50, 20]
     assert pages[1].splitlines()[0] == "id: 51"
+
+
+def test_rows_are_located_by_their_number_without_header_and_blank_rows(tmp_path):
+    pages = load_pages(tmp_path, "id\n" + "".join(f"{n}\n\n" for n in range(1, 121)))
+
+    assert [page.locator for page in pages] == [
+        {"rows": [1, 50]},
+        {"rows": [51, 100]},
+        {"rows": [101, 120]},
+    ]
+
+
+def test_cells_are_kept_by_column_for_filters(tmp_path):
+    [page] = load_pages(tmp_path, "id,place,note\n1,Gull Rock,\n2,,wet\n")
+
+    assert page.rows == ({"id": "1", "place": "Gull Rock"}, {"id": "2", "note": "wet"})
+
+
+def test_what_is_no_value_to_filter_by_is_in_the_text_alone(tmp_path):
+    columns = ",".join(["c0", "c1", "long " * 201, *(f"c{n}" for n in range(3, 300))])
+    values = ",".join(["long " * 201, *map(str, range(1, 300))])
+
+    [page] = load_pages(tmp_path, f"{columns}\n{values}\n")
+
+    assert list(page.rows[0])[:2] == ["c1", "c3"]
+    assert len(page.rows[0]) == 254
+    assert page.text.startswith("c0: long")
+    assert page.text.endswith("c299: 299")
+
+
+def test_long_rows_make_smaller_pages(tmp_path):
+    pages = load_pages(tmp_path, "text\n" + ("word " * 15_000 + "\n") * 5)
+
+    assert [page.locator["rows"] for page in pages] == [[1, 2], [3, 4], [5, 5]]
 
 
 def test_cells_without_a_column_are_numbered(tmp_path):

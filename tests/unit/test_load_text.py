@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.load import load
+from tests.unit.loading import pages, saved, texts
 
 GERMAN = "Der Leuchtturm hat eine Höhe von 30 Metern und grüßt die Schiffe – für 5 €.\n"
 FRENCH = "Prix : 300 € à l’été, le phare brûlait déjà sa première tonne d’huile.\n"
@@ -13,11 +13,7 @@ JAPANESE = "灯台は岩の上に立っています。毎晩船を照らしま�
 
 
 def read(folder: Path, content: bytes, name: str = "a.txt") -> list[str]:
-    path = folder / "blob"
-    path.write_bytes(content)
-    pages = list(load(path, name))
-    assert [page.number for page in pages] == list(range(1, len(pages) + 1))
-    return [page.text for page in pages]
+    return texts(saved(folder, content), name)
 
 
 @pytest.mark.parametrize(
@@ -81,36 +77,18 @@ def test_form_feeds_make_the_pages_and_empty_ones_count(tmp_path):
     ]
 
 
-def test_markdown_begins_a_page_at_headings_of_level_one_and_two(tmp_path):
-    text = b"""intro
+def test_a_page_knows_its_lines(tmp_path):
+    text = "".join(f"line {number} of the log\n" for number in range(1, 501))
 
-# Lamp
-oil
-### Wick
-cotton
-```
-# a comment
-```
-## Horn
-air
-#hashtag
-"""
-    assert read(tmp_path, text, "a.md") == [
-        "intro\n\n",
-        "# Lamp\noil\n### Wick\ncotton\n```\n# a comment\n```\n",
-        "## Horn\nair\n#hashtag\n",
-    ]
+    read = pages(saved(tmp_path, text), "a.log")
+
+    assert len(read) > 3
+    for page in read:
+        first, last = page.locator["lines"]
+        assert page.text.splitlines() == text.splitlines()[first - 1 : last]
 
 
-def test_a_markdown_title_stays_with_the_section_below_it(tmp_path):
-    assert read(tmp_path, b"# Signals\n\n## Horn\nair\n## Bell\nbronze\n", "a.md") == [
-        "# Signals\n\n## Horn\nair\n",
-        "## Bell\nbronze\n",
-    ]
+def test_blank_lines_around_form_feeds_are_counted(tmp_path):
+    read = pages(saved(tmp_path, b"one\n\n\ftwo\nthree\n\f\n\n\nfour"), "a.txt")
 
-
-def test_markdown_without_headings_gets_pages_by_size(tmp_path):
-    pages = read(tmp_path, b"A line of words.\n" * 1000, "a.md")
-
-    assert len(pages) > 5
-    assert max(map(len, pages)) <= 3000
+    assert [page.locator["lines"] for page in read] == [[1, 1], [3, 4], [5, 8]]

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-
-class SourceError(Exception):
-    """A path that names nothing."""
+from ingest.sources.item import SourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def _look_up(paths: Sequence[str]) -> tuple[list[Source], list[Refused]]:
         try:
             found.extend(_named_by(path))
         except SourceError as exc:
-            refused.append(Refused(path, "no_such_file", str(exc)))
+            refused.append(Refused(path, exc.code, str(exc)))
     return found, refused
 
 
@@ -76,7 +74,10 @@ def _named_by(path: str) -> Iterator[Source]:
         return iter([_below(root.parent, root)])
     if glob.has_magic(path):
         return _matching(path)
-    raise SourceError(f"no such file: {path}; give a file, a folder or a pattern like 'docs/*.pdf'")
+    raise SourceError(
+        "no_such_file",
+        f"no such file: {path}; give a file, a folder or a pattern like 'docs/*.pdf'",
+    )
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -92,7 +93,9 @@ def _matching(pattern: str) -> Iterator[Source]:
     found = [root / match for match in glob.iglob(rest, root_dir=root, recursive=True)]
     files = [path for path in found if _is_plain(path) and not _linked(path.parent, root)]
     if not files:
-        raise SourceError(f"no file matches: {pattern}; hidden files and links are left out")
+        raise SourceError(
+            "no_such_file", f"no file matches: {pattern}; hidden files and links are left out"
+        )
     return (_below(root, path) for path in files)
 
 
