@@ -1,8 +1,8 @@
-"""A BERT sentence encoder written as an ONNX graph, straight from its safetensors file.
+"""A BERT encoder written as an ONNX graph, straight from its safetensors file.
 
-Token ids go in, mean-pooled vectors of length 1 come out, as sentence-transformers computes them
-for models of the form Transformer → mean Pooling → Normalize. Architecture: Devlin et al. 2019
-(arXiv:1810.04805); attention is ONNX Runtime's com.microsoft.MultiHeadAttention.
+Token ids go in, a vector for each token comes out; of a cross-encoder, which reads two texts as a
+pair, the score. Architecture: Devlin et al. 2019 (arXiv:1810.04805); attention is ONNX Runtime's
+com.microsoft.MultiHeadAttention.
 """
 
 import json
@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
+
+from engines.errors import EngineError
 
 OPSET = 20
 
@@ -54,14 +57,16 @@ class Graph:
         return self.node("LayerNormalization", x, scale, bias, axis=-1, epsilon=epsilon)
 
 
-def _embeddings(g: Graph, epsilon: float) -> str:
-    """Word + position + segment 0 → (batch, length, hidden)."""
+def _embeddings(g: Graph, epsilon: float, pairs: bool) -> str:
+    """Word + position + segment → (batch, length, hidden); without pairs all is segment 0."""
     words = g.node("Gather", g.weight("embeddings.word_embeddings.weight"), "input_ids")
     start, length = g.constant("start", np.array([0])), g.node("Shape", "input_ids", start=1)
     places = g.node("Slice", g.weight("embeddings.position_embeddings.weight"), start, length)
-    segment = g.constant(
-        "segment", g.weights["embeddings.token_type_embeddings.weight"][0].astype(np.float32)
-    )
+    segments = "embeddings.token_type_embeddings.weight"
+    if pairs:
+        segment = g.node("Gather", g.weight(segments), "token_type_ids")
+    else:
+        segment = g.constant("segment", g.weights[segments][0].astype(np.float32))
     total = g.node("Add", g.node("Add", words, places), segment)
     return g.norm(total, "embeddings.LayerNorm", epsilon)
 
@@ -79,43 +84,61 @@ def _layer(g: Graph, x: str, name: str, heads: int, epsilon: float) -> str:
     return g.norm(mixed, f"{name}.output.LayerNorm", epsilon)
 
 
-def _pooled(g: Graph, x: str) -> None:
-    """Mean over the real tokens, then length 1; the graph's output `embedding`."""
-    last, along = g.constant("last", np.array([2])), g.constant("along", np.array([1]))
-    mask = g.node("Unsqueeze", g.node("Cast", "attention_mask", to=TensorProto.FLOAT), last)
-    total = g.node("ReduceSum", g.node("Mul", x, mask), along, keepdims=0)
-    mean = g.node("Div", total, g.node("ReduceSum", mask, along, keepdims=0))
-    length = g.node("ReduceL2", mean, along, keepdims=1)
-    floor = g.constant("floor", np.array(1e-12, np.float32))
-    g.nodes.append(helper.make_node("Div", [mean, g.node("Max", length, floor)], ["embedding"]))
+def _classified(g: Graph, x: str) -> str:
+    """The first token's state through pooler and classifier → (batch, labels)."""
+    first = g.constant("first", np.array(0))
+    pooled = g.linear(g.node("Gather", x, first, axis=1), "pooler.dense")
+    return g.linear(g.node("Tanh", pooled), "classifier")
 
 
-def build(model_dir: Path) -> onnx.ModelProto:
+def is_described(config: dict[str, Any]) -> bool:
+    """Whether the graph of this module is that of a model with this config.json."""
+    return (
+        config.get("model_type") == "bert"
+        and config.get("hidden_act") == "gelu"
+        and config.get("position_embedding_type", "absolute") == "absolute"
+    )
+
+
+def build(model_dir: Path, pairs: bool = False) -> onnx.ModelProto:
     """The encoder in `model_dir` (config.json, model.safetensors) as one ONNX model.
 
-    Inputs `input_ids` and `attention_mask`: int64 (batch, length). Output `embedding`: float32
-    (batch, hidden). Raises ValueError for an architecture that this graph does not describe.
+    Inputs `input_ids` and `attention_mask`, with `pairs` `token_type_ids` too: int64 (batch,
+    length). Output float32: `last_hidden_state` (batch, length, hidden), with `pairs` `logits`
+    (batch, labels). Raises EngineError `broken_weights` if a weight is missing.
     """
     config = json.loads((model_dir / "config.json").read_text())
-    if config.get("model_type") != "bert" or config.get("hidden_act") != "gelu":
-        raise ValueError(f"{model_dir} holds no BERT with gelu, but {config.get('model_type')}")
-    g = Graph(load_file(model_dir / "model.safetensors"))
+    g = Graph(_weights(model_dir / "model.safetensors"))
     g.nodes.append(helper.make_node("Cast", ["attention_mask"], ["mask32"], to=TensorProto.INT32))
     epsilon = config["layer_norm_eps"]
-    x = _embeddings(g, epsilon)
-    for index in range(config["num_hidden_layers"]):
-        x = _layer(g, x, f"encoder.layer.{index}", config["num_attention_heads"], epsilon)
-    _pooled(g, x)
-    shape, ids = ["batch", "length"], TensorProto.INT64
-    graph = helper.make_graph(
-        g.nodes,
-        "bert",
-        [
-            helper.make_tensor_value_info(name, ids, shape)
-            for name in ("input_ids", "attention_mask")
-        ],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", "hidden"])],
-        g.initializers,
-    )
+    try:
+        x = _embeddings(g, epsilon, pairs)
+        for index in range(config["num_hidden_layers"]):
+            x = _layer(g, x, f"encoder.layer.{index}", config["num_attention_heads"], epsilon)
+        given = _classified(g, x) if pairs else x
+    except KeyError as error:
+        raise EngineError("broken_weights", f"{model_dir} holds no weight {error}") from error
+    return _model(g, given, "logits" if pairs else "last_hidden_state", pairs)
+
+
+def _weights(path: Path) -> dict[str, np.ndarray]:
+    """By name; a model with a head on top has its encoder under `bert.`."""
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise EngineError("broken_weights", f"{path} cannot be read: {error}") from error
+    return {name.removeprefix("bert."): array for name, array in weights.items()}
+
+
+def _model(g: Graph, given: str, output: str, pairs: bool) -> onnx.ModelProto:
+    g.nodes.append(helper.make_node("Identity", [given], [output]))
+    names = ("input_ids", "attention_mask", *(["token_type_ids"] if pairs else []))
+    shape = ["batch", "labels"] if pairs else ["batch", "length", "hidden"]
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"])
+        for name in names
+    ]
+    outputs = [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)]
+    graph = helper.make_graph(g.nodes, "bert", inputs, outputs, g.initializers)
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=9)

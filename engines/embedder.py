@@ -1,72 +1,69 @@
 """Text in, vectors of length 1 out: sentence-transformers encoders on ONNX Runtime."""
 
-import json
-import os
+import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from engines.errors import EngineError
+from engines.encoder import Encoder
+from engines.encoder_facts import GRAPHS, TOKENIZER, Facts, Precision, find
+from engines.microbatch import MicroBatcher, Tokens, Vectors
+from engines.pooling import pooled
+from engines.tokens import Cutter, Tokenizer
 from settings import settings
 
-Vectors = npt.NDArray[np.float32]
+log = logging.getLogger(__name__)
+TextKind = Literal["document", "query"]
 
-BATCH = 16
+# Padded tokens computed at once. More are no faster on a CPU, and let a question wait longer.
+SLICE_TOKENS = 1024
 _loading = threading.Lock()
 
 
 class Embedder:
-    """One loaded encoder; safe to share between threads."""
+    """One loaded encoder; threads share it, and what they ask for at once is computed together."""
 
-    def __init__(self, folder: Path) -> None:
-        # Imported here: whoever only names an embedding model loads no runtime.
-        import onnxruntime
-        from tokenizers import Tokenizer
+    def __init__(self, folder: Path, facts: Facts, precision: Precision) -> None:
+        self.name, self.dimensions, self.precision = facts.name, facts.dimensions, precision
+        self._prompts = {"query": facts.query_prompt, "document": facts.document_prompt}
+        self._pooling = facts.pooling
+        self._tokenizer = Tokenizer(folder / TOKENIZER)
+        self._cutter = Cutter(folder / TOKENIZER, facts.max_seq_length)
+        prompt = max(self._tokenizer.lengths([*self._prompts.values()]))
+        # Tokens of a text that are read: special ones and the prompt take their part of all.
+        self.window = facts.max_seq_length - self._cutter.special - prompt
+        self._encoder = Encoder(folder / GRAPHS[precision])
+        self._batcher = MicroBatcher(self._compute, self.dimensions, SLICE_TOKENS)
 
-        facts = json.loads((folder / "encoder.json").read_text())
-        self.dimensions: int = facts["dimensions"]
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = settings.threads or os.cpu_count() or 1
-        # Idle threads that spin would take the cores from the generator.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(folder / "model.onnx", options)
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.enable_truncation(facts["max_seq_length"])
-        self._tokenizer.no_padding()
+    def embed(
+        self,
+        texts: Sequence[str],
+        kind: TextKind = "document",
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Vectors:
+        """float32 (len(texts), dimensions), normalised; text beyond the model's window is cut.
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """float32 (len(texts), dimensions), normalised; text beyond the model's window is cut."""
-        encoded = self._tokenizer.encode_batch(list(texts))
-        vectors = np.empty((len(texts), self.dimensions), np.float32)
-        for rows in _batches([len(one.ids) for one in encoded]):
-            vectors[rows] = self._run([encoded[row].ids for row in rows])
-        return vectors
+        A query goes before all documents that wait, and both have the prompt that the model was
+        trained with. Raises EngineError `cancelled` when no longer `wanted`.
+        """
+        return self._batcher.run(self._ids(texts, kind), kind == "query", wanted)
 
-    def count(self, texts: Sequence[str]) -> int:
-        """Tokens that `embed` reads of them all."""
-        return sum(len(one.ids) for one in self._tokenizer.encode_batch(list(texts)))
+    def count(self, texts: Sequence[str], kind: TextKind = "document") -> int:
+        """Tokens that `embed` reads of them all, special ones and prompts included."""
+        return sum(map(len, self._ids(texts, kind)))
 
-    def _run(self, ids: list[list[int]]) -> Any:
-        """One batch, padded to its longest."""
-        width = max(map(len, ids))
-        tokens = np.zeros((len(ids), width), np.int64)
-        mask = np.zeros_like(tokens)
-        for row, one in enumerate(ids):
-            tokens[row, : len(one)] = one
-            mask[row, : len(one)] = 1
-        return self._session.run(None, {"input_ids": tokens, "attention_mask": mask})[0]
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special ones not counted, be they more than the window or not."""
+        return self._tokenizer.lengths(texts)
 
+    def _ids(self, texts: Sequence[str], kind: TextKind) -> list[list[int]]:
+        return self._cutter.ids([self._prompts[kind] + text for text in texts])
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Row numbers, sorted by length so that a batch wastes little on padding."""
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    for start in range(0, len(order), BATCH):
-        yield order[start : start + BATCH]
+    def _compute(self, ids: list[Tokens]) -> Vectors:
+        states, mask = self._encoder.run(ids)
+        return pooled(states, mask, self._pooling)
 
 
 def get_embedder(name: str | None = None) -> Embedder:
@@ -78,12 +75,22 @@ def get_embedder(name: str | None = None) -> Embedder:
         return _load(name or settings.embed_model)
 
 
-@lru_cache(maxsize=2)
+def get_tokenizer(name: str | None = None) -> Tokenizer:
+    """The tokenizer of the encoder called `name`, without its weights. Raises as `get_embedder`."""
+    with _loading:
+        return _load_tokenizer(name or settings.embed_model)
+
+
+@lru_cache(maxsize=3)
 def _load(name: str) -> Embedder:
-    folder = settings.weights_dir / name.rpartition("/")[2]
-    if not (folder / "model.onnx").is_file():
-        raise EngineError(
-            "unknown_embedder",
-            f"no weights for the embedding model {name}; `redten weights` makes the default's",
-        )
-    return Embedder(folder)
+    folder, facts = find(settings.weights_dir, name, "embedder")
+    wanted = settings.embed_precision
+    precision = facts.precision if wanted == "auto" else wanted
+    log.info("embedding by %s in %s", facts.name, precision)
+    return Embedder(folder, facts, precision)
+
+
+@lru_cache(maxsize=8)
+def _load_tokenizer(name: str) -> Tokenizer:
+    folder, _ = find(settings.weights_dir, name, "embedder")
+    return Tokenizer(folder / TOKENIZER)

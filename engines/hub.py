@@ -12,15 +12,25 @@ def download(address: str, folder: Path) -> Path:
 
     Raises EngineError `bad_address` or `no_download`.
     """
+    path = download_if_there(address, folder)
+    if path is None:
+        raise EngineError("no_download", f"{address} cannot be fetched: there is no such file")
+    return path
+
+
+def download_if_there(address: str, folder: Path) -> Path | None:
+    """As `download`; None if the hub says that the repository has no such file."""
     # Imported here: it is needed for this alone.
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HTTPError
+    from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError, RemoteEntryNotFoundError
 
     owner, repo, file = _split(address)
     try:
         return Path(hf_hub_download(f"{owner}/{repo}", file, local_dir=folder))
-    # Some of its errors are of one kind only: a file that is not there, a name that cannot be.
-    except (EntryNotFoundError, HTTPError, OSError, ValueError) as error:
+    except RemoteEntryNotFoundError:
+        return None
+    # Some of its errors are of one kind only: a hub out of reach, a name that cannot be.
+    except (LocalEntryNotFoundError, HTTPError, OSError, ValueError) as error:
         said = " ".join(str(error).split())
         raise EngineError("no_download", f"{address} cannot be fetched: {said}") from error
 

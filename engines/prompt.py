@@ -1,9 +1,9 @@
 """From a question, its passages and earlier turns to the text that a model reads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from jinja2 import Template
 from jinja2.exceptions import TemplateError
@@ -31,11 +31,13 @@ class Message(TypedDict):
 
 
 class Passage(TypedDict):
-    """A retrieved chunk, as far as a prompt shows it."""
+    """A retrieved chunk, as far as a prompt shows it; `position` is its place in the document."""
 
     text: str
     source: str
     page: int
+    position: NotRequired[int]
+    locator: NotRequired[Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def with_sources(chat: Sequence[Message], passages: Sequence[Passage]) -> list[M
     if not passages:
         return list(chat)
     sources = "\n\n".join(
-        f"Source: {one['source']}, page {one['page']}\n{one['text']}" for one in passages
+        f"Source: {one['source']}, {place(one)}\n{one['text']}" for one in merged(passages)
     )
     first = next(number for number, one in enumerate(chat) if one["role"] == "user")
     asked = Message(role="user", content=f"{sources}\n\nQuestion: {chat[first]['content']}")
@@ -125,6 +127,48 @@ def with_sources(chat: Sequence[Message], passages: Sequence[Passage]) -> list[M
     if told[0]["role"] != "system":
         told.insert(0, Message(role="system", content=SYSTEM))
     return told
+
+
+def place(passage: Passage) -> str:
+    """Where a passage lies, in words of its format: a page, a slide, rows, lines."""
+    locator = passage.get("locator", {})
+    told = [f"sheet {locator['sheet']}"] if "sheet" in locator else []
+    for unit in ("rows", "lines"):
+        match locator.get(unit):
+            case [first, last]:
+                told.append(f"{unit} {first}–{last}")
+    if "slide" in locator:
+        told.append(f"slide {locator['slide']}")
+    return ", ".join(told) or f"page {passage['page']}"
+
+
+def merged(passages: Sequence[Passage]) -> list[Passage]:
+    """Passages of one page as one, in their order on it, where the first of them stood.
+
+    What neighbours share is said once.
+    """
+    pages: dict[tuple[str, int], list[Passage]] = {}
+    for one in passages:
+        pages.setdefault((one["source"], one["page"]), []).append(one)
+    return [_joined(group) if len(group) > 1 else group[0] for group in pages.values()]
+
+
+def _joined(passages: Sequence[Passage]) -> Passage:
+    first, *rest = sorted(passages, key=lambda one: one.get("position", 0))
+    text, last = first["text"], first
+    for one in rest:
+        adjoining = one.get("position", 0) - last.get("position", 0) == 1
+        shared = _shared(text, one["text"]) if adjoining else 0
+        text += one["text"][shared:] if shared else f"\n{one['text']}"
+        last = one
+    # Each knows its own rows; of the whole only the page is sure.
+    return Passage(text=text, source=first["source"], page=first["page"])
+
+
+def _shared(left: str, right: str) -> int:
+    """Length of the longest end of `left` that begins `right`."""
+    longest = range(min(len(left), len(right)), 0, -1)
+    return next((length for length in longest if left.endswith(right[:length])), 0)
 
 
 def fit_chat(

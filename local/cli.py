@@ -1,4 +1,4 @@
-"""The commands that run redten on a machine: up, migrate, weights, worker."""
+"""The commands that run redten on a machine: up, migrate, worker."""
 
 import os
 from pathlib import Path
@@ -57,21 +57,6 @@ def migrate(admin_env: Path | None) -> None:
     from local.migration import migrate as run
 
     run(url.get_secret_value(), admin)
-
-
-@click.command()
-@local_errors
-def weights() -> None:
-    """Make the weights ready that came as packages."""
-    from engines.errors import EngineError
-    from engines.weights import prepare
-
-    try:
-        made = prepare(settings.weights_dir)
-    except (EngineError, OSError) as exc:
-        raise LocalError(str(exc)) from exc
-    for path in made:
-        click.echo(f"made {path}")
 
 
 @click.command()

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from engines.gguf_file import ADAPTER, GgufFacts, inspect, mismatch
 from engines.hub import SCHEME, download
 from engines.loaded import budget_bytes, need_bytes, require_memory
 from engines.weights import requantize
+from local.landing import landing
 from models.model import default_model
 from models.registry import Traits, Weights, add_adapter, add_model, require_free, require_model
 from settings import settings
@@ -61,19 +61,15 @@ def add(registry: Registry, wanted: Wanted) -> str:
 
 @contextmanager
 def _source(named: str) -> Iterator[Path]:
-    """The file itself; only a download that broke off is kept, so that it can go on."""
+    """The file itself, or the one that is fetched, for as long as the block lasts."""
     if not named.startswith(SCHEME):
         path = Path(named).expanduser()
         if not path.is_file():
             raise EngineError("no_file", f"{named} is no file; hf:OWNER/REPO/FILE fetches one")
         yield path.resolve()
         return
-    folder = settings.weights_dir / f".{hashlib.sha256(named.encode()).hexdigest()[:16]}"
-    try:
+    with landing(named) as folder:
         yield download(named, folder)
-    finally:
-        if not any(folder.rglob("*.incomplete")):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _name(source: Path, wanted: Wanted) -> str:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from engines import weights
-from engines.embedder import get_embedder
+from engines.embedder import Embedder, get_embedder, get_tokenizer
+from engines.encoder_facts import Precision, find
 from engines.errors import EngineError
 from engines.generator import Generator
 from settings import settings
@@ -17,19 +18,43 @@ REFERENCE = {
 }
 
 
+def embedder(precision: Precision) -> Embedder:
+    folder, facts = find(settings.weights_dir, settings.embed_model, "embedder")
+    return Embedder(folder, facts, precision)
+
+
 def test_vectors_are_those_of_sentence_transformers():
-    vectors = get_embedder().embed(list(REFERENCE))
+    vectors = embedder("float32").embed(list(REFERENCE))
     assert vectors.shape == (3, 384)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors[:, :6], list(REFERENCE.values()), atol=2e-5)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-def test_a_text_has_the_same_vector_in_any_company():
+def test_vectors_in_eight_bits_are_near_to_those():
+    exact, near = (embedder(one).embed(list(REFERENCE)) for one in ("float32", "int8"))
+    assert np.sum(exact * near, axis=1).min() > 0.99
+    np.testing.assert_allclose(np.linalg.norm(near, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_text_has_the_same_vector_in_any_company(precision):
+    made = embedder(precision)
     texts = [f"text {'word ' * number}" for number in range(40)]
-    together = get_embedder().embed(texts)
-    alone = np.concatenate([get_embedder().embed([text]) for text in texts])
+    together = made.embed(texts)
+    alone = np.concatenate([made.embed([text]) for text in texts])
     np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_tokens_are_known_without_the_weights():
+    text = "Skerryvore’s lamp: 1,577 µm — 字"
+    tokenizer = get_tokenizer()
+    offsets = tokenizer.offsets(text)
+    assert [text[start:end] for start, end in offsets[-3:]] == ["m", "—", "字"]
+    assert [len(offsets)] == tokenizer.lengths([text]) == get_embedder().lengths([text])
+    assert get_embedder().count([text]) == len(offsets) + 2
+    assert tokenizer.lengths(["word " * 1000]) == [1000]
+    assert get_embedder().window == 254
 
 
 def test_empty_and_overlong_texts_have_vectors_too():

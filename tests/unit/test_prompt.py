@@ -1,5 +1,7 @@
 """Prompts: what is in them, what is left out, and who may write control tokens."""
 
+from typing import Any
+
 import pytest
 
 from engines import prompt
@@ -129,3 +131,41 @@ def test_a_template_that_reaches_out_or_breaks_is_refused(template):
     with pytest.raises(EngineError) as refused:
         prompt.render(template, [prompt.Message(role="user", content="x")], "", "")
     assert refused.value.code == "bad_template"
+
+
+def on_page(position: int, text: str, page: int = 1, **more: Any) -> prompt.Passage:
+    return prompt.Passage(text=text, source="a.pdf", page=page, position=position, **more)
+
+
+def test_passages_of_one_page_are_one_source_in_their_order_and_say_nothing_twice():
+    found = [
+        on_page(7, "the third part. And the fourth."),
+        on_page(2, "Elsewhere.", page=3),
+        on_page(6, "The second part. And the third part."),
+        on_page(4, "The beginning."),
+    ]
+
+    [page, elsewhere] = prompt.merged(found)
+
+    assert page["text"] == ("The beginning.\nThe second part. And the third part. And the fourth.")
+    assert (page["page"], elsewhere) == (1, found[1])
+
+
+def test_a_page_that_is_cut_across_no_word_in_common_keeps_its_lines_apart():
+    assert prompt.merged([on_page(1, "One."), on_page(2, "Two.")])[0]["text"] == "One.\nTwo."
+
+
+@pytest.mark.parametrize(
+    ("locator", "expected"),
+    [
+        ({}, "page 4"),
+        ({"page": 4}, "page 4"),
+        ({"slide": 4}, "slide 4"),
+        ({"rows": [51, 80]}, "rows 51–80"),
+        ({"sheet": "Budget", "rows": [2, 9]}, "sheet Budget, rows 2–9"),
+        ({"lines": [120, 180]}, "lines 120–180"),
+        ({"message": "<1@example.org>"}, "page 4"),
+    ],
+)
+def test_a_source_is_placed_in_words_of_its_format(locator, expected):
+    assert prompt.place(on_page(0, "text", 4, locator=locator)) == expected
