@@ -1,11 +1,14 @@
 """Collections of documents, and who may read or fill them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, TypedDict, cast
 
 from sqlalchemy import (
     BigInteger,
     ForeignKey,
+    SmallInteger,
     String,
     Text,
     UniqueConstraint,
@@ -14,7 +17,7 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -37,8 +40,23 @@ class Visibility(StrEnum):
     PUBLIC = "public"
 
 
+class Recipe(TypedDict):
+    """How the chunks of a version of a collection are made; sizes in tokens of its model."""
+
+    version: int
+    language: str
+    chunk_tokens: int
+    chunk_overlap: int
+    embed_model_name: str
+
+
 class Collection(Numbered, Owned, Dated, Base):
-    """Documents that are searched together, all embedded by one model."""
+    """Documents that are searched together, all embedded by one model.
+
+    Searches see the chunks of `version`. While another is being made, `rebuild` is its recipe and
+    what else models/rebuild.py keeps of it. One made for a question's own sources is `ad_hoc`, and
+    goes when no question asks it any more.
+    """
 
     __tablename__ = "collections"
     __table_args__ = (UniqueConstraint("tenant_id", "owner_id", "name"),)
@@ -48,6 +66,24 @@ class Collection(Numbered, Owned, Dated, Base):
     visibility: Mapped[str] = mapped_column(String(16))
     embed_model_name: Mapped[str] = mapped_column(String(256))
     notes: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(String(32), server_default="english")
+    chunk_tokens: Mapped[int] = mapped_column(SmallInteger, server_default="200")
+    chunk_overlap: Mapped[int] = mapped_column(SmallInteger, server_default="30")
+    version: Mapped[int] = mapped_column(server_default="1")
+    rebuild: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    ad_hoc: Mapped[bool] = mapped_column(server_default="false")
+
+    @property
+    def rebuilding(self) -> bool:
+        """Whether a version is being made; not one that is in service already, or given up."""
+        return self.rebuild is not None and not {"switched_at", "given_up"} & set(self.rebuild)
+
+    def recipe(self, version: int | None = None) -> Recipe:
+        """That of the version being made, if it is this one; of any other, the one in service."""
+        made = self.rebuild if self.rebuilding and self.rebuild else {}
+        if not made or made["version"] != version:
+            made = {name: getattr(self, name) for name in Recipe.__annotations__}
+        return cast(Recipe, {name: made[name] for name in Recipe.__annotations__})
 
     def written_by(self, caller: Caller) -> bool:
         """Its owner fills it; owners and experts of its tenant fill what the tenant can see."""
@@ -59,11 +95,12 @@ class Collection(Numbered, Owned, Dated, Base):
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A collection with its counts."""
+    """A collection with its counts: of documents that can be found, those remade, their chunks."""
 
     collection: Collection
     documents: int
     chunks: int
+    rebuilt: int = 0
 
 
 def readable(caller: Caller) -> ColumnElement[bool]:
@@ -77,15 +114,18 @@ def readable(caller: Caller) -> ColumnElement[bool]:
 
 
 def collections(session: Session, caller: Caller) -> list[Shelf]:
-    """All that the caller may read, with counts of finished documents and their chunks."""
-    finished = and_(Document.collection_id == Collection.id, Document.state == State.DONE)
+    """All that the caller may read, with counts."""
+    found = and_(Document.collection_id == Collection.id, Document.chunks.is_not(None))
+    over = Document.state.in_((State.DONE, State.FAILED))
+    remade = Document.version == Collection.rebuild["version"].as_integer()
     rows = session.execute(
         select(
             Collection,
             func.count(Document.id),
             func.coalesce(func.sum(Document.chunks), 0).cast(BigInteger),
+            func.count(Document.id).filter(over, remade),
         )
-        .outerjoin(Document, finished)
+        .outerjoin(Document, found)
         .where(readable(caller))
         .group_by(Collection.id)
         .order_by(Collection.name, Collection.id)
@@ -121,6 +161,17 @@ def find_collection(session: Session, caller: Caller, ref: str) -> Collection:
     return found
 
 
+def common_model(found: Sequence[Collection]) -> str:
+    """The embedding model of them all. Raises RedtenError `mixed_models` if there are several."""
+    named = {one.embed_model_name: one.name for one in found}
+    if len(named) > 1:
+        told = ", ".join(f"{name} ({model})" for model, name in named.items())
+        raise RedtenError(
+            "mixed_models", f"ask collections of different embedding models one by one: {told}"
+        )
+    return next(iter(named))
+
+
 def writable_collection(session: Session, caller: Caller, ref: str) -> Collection:
     """As `find_collection`, for filling. Raises RedtenError `read_only` as well."""
     found = find_collection(session, caller, ref)
@@ -134,16 +185,24 @@ def writable_collection(session: Session, caller: Caller, ref: str) -> Collectio
 
 
 def add_collection(
-    session: Session, caller: Caller, name: str, visibility: str, notes: str | None = None
+    session: Session,
+    caller: Caller,
+    name: str,
+    visibility: str,
+    notes: str | None = None,
+    **more: str | int,
 ) -> Collection:
-    """A new collection of the caller's. Raises RedtenError `collection_exists`."""
+    """A new collection of the caller's; `more` are other columns, by default the default recipe.
+
+    Raises RedtenError `collection_exists`.
+    """
     row = insert(Collection).values(
         tenant_id=caller.tenant_id,
         owner_id=caller.user_id,
         name=name,
         visibility=visibility,
-        embed_model_name=settings.embed_model,
         notes=notes,
+        **{"embed_model_name": settings.embed_model, **more},
     )
     made: Collection | None = session.scalar(row.on_conflict_do_nothing().returning(Collection))
     if made is None:

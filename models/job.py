@@ -14,6 +14,8 @@ class Job(Numbered, Owned, Work, Dated, Base):
 
     __tablename__ = "jobs"
     FIRST_STEP = "start_job"
+    # Before it, for a question whose own sources are still being read into `awaits_id`.
+    AWAITING = "read_sources"
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     worker_id: Mapped[int]
@@ -27,6 +29,7 @@ class Job(Numbered, Owned, Work, Dated, Base):
     tags: Mapped[str | None] = mapped_column(Text)
     data: Mapped[dict[str, object] | None]
     params: Mapped[dict[str, object]] = mapped_column(server_default="{}")
+    awaits_id: Mapped[int | None] = mapped_column(ForeignKey("collections.id", ondelete="SET NULL"))
 
     __table_args__ = (
         Index("ix_jobs_unfinished", "since", postgresql_where=UNFINISHED),

@@ -9,11 +9,19 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base
 from models.document import Document
+from models.embedding import Embedding
 from models.job import Job
 from models.review import Review
+from models.source import Source
 from models.work import State, Work
 
-KINDS: dict[str, type[Work]] = {"job": Job, "document": Document, "review": Review}
+KINDS: dict[str, type[Work]] = {
+    "job": Job,
+    "document": Document,
+    "review": Review,
+    "source": Source,
+    "embedding": Embedding,
+}
 
 
 class Epoch(Base):
@@ -59,6 +67,18 @@ def overdue_work(session: Session, waiting_s: float) -> list[Overdue]:
     table = func.overdue_work(waiting_s).table_valued(*columns)
     rows = session.execute(select(table)).mappings()
     return [Overdue(**{**row, "state": State(row["state"])}) for row in rows]
+
+
+def due_sources(session: Session) -> list[tuple[int, int]]:
+    """(id, tenant) of sources whose next run is due, over the wall as `overdue_work` looks."""
+    table = func.due_sources().table_valued("id", "tenant_id")
+    return [(row.id, row.tenant_id) for row in session.execute(select(table))]
+
+
+def ready_jobs(session: Session) -> list[tuple[int, int, int]]:
+    """(id, tenant, attempt) of questions that need not wait for their sources any more."""
+    table = func.ready_jobs().table_valued("id", "tenant_id", "attempt")
+    return [(row.id, row.tenant_id, row.attempt) for row in session.execute(select(table))]
 
 
 def known_epoch(session: Session) -> str | None:

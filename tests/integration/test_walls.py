@@ -7,18 +7,42 @@ from sqlalchemy.exc import ProgrammingError
 
 from models.answer import Answer
 from models.collection import Collection, Visibility, add_collection, find_collection
-from models.document import Document, add_document, nearest, put_chunks
+from models.document import Document, add_document
+from models.embedding import Embedding
 from models.errors import RedtenError
 from models.job import Job
 from models.overdue import overdue_work
 from models.review import Review
+from models.search import vector_candidates
 from models.service_key import add_key
 from models.session import session_scope
+from models.source import add_source, open_run
+from models.source_item import put_item
 from models.tenant import Caller, Role, join
 from models.user import add_user
+from models.user_data import add_data
 from tests.integration.processes import session_value
+from tests.integration.storing import put_texts
 
 OTHER = 2
+UPLOADED = {
+    "filename": "a.txt",
+    "size_in_bytes": 1,
+    "content_sha256": "0" * 64,
+    "comments": "",
+    "data_type": "",
+    "encoding": "",
+    "sloc": "data/a",
+}
+TO_EMBED = {
+    "name": "a.txt",
+    "text_column": "",
+    "kind": "document",
+    "embed_model_name": "m",
+    "size_in_bytes": 1,
+    "folder": "embeddings/a",
+    "step": Embedding.FIRST_STEP,
+}
 
 
 @pytest.fixture
@@ -52,9 +76,14 @@ def _fill(caller: Caller) -> None:
     with session_scope(caller.tenant_id) as session:
         collection = add_collection(session, caller, "theirs", Visibility.TENANT)
         add_key(session, caller, "theirs", None)
+        add_data(session, caller, **UPLOADED)
+        session.add(Embedding(tenant_id=OTHER, user_id=caller.user_id, **TO_EMBED))
+        source = add_source(session, caller, collection, "/srv/docs")
+        assert source is not None
+        open_run(session, source)
         mine = {"tenant_id": caller.tenant_id, "user_id": caller.user_id}
-        document, _ = add_document(session, made(collection))
-        put_chunks(session, document, [(0, 1, "text")], np.ones((1, 4), np.float32))
+        document, _ = put_item(session, source, "a.md", "1", made(collection))
+        put_texts(session, document, "text")
         job = Job(
             **mine,
             worker_id=1,
@@ -81,6 +110,7 @@ def _owned_tables() -> list[str]:
     return str(
         session_value(
             "select string_agg(table_name, ',') from information_schema.columns"
+            " join pg_class on oid = table_name::regclass and not relispartition"
             " where column_name = 'tenant_id' and table_schema = 'public'"
         )
     ).split(",")
@@ -96,6 +126,11 @@ def test_every_table_of_a_tenant_is_behind_the_wall(other):
                 seen = session.scalar(text(f"select count(*) from {table} where tenant_id = 2"))
                 changed = session.execute(text(f"delete from {table} where tenant_id = 2")).rowcount
             assert (seen, changed) == (0, 0), table
+
+
+def test_nobody_reaches_chunks_past_the_wall_through_a_partition(other):
+    with pytest.raises(ProgrammingError, match="permission denied"), session_scope(1) as session:
+        session.execute(text("select count(*) from chunks_small"))
 
 
 def test_a_row_cannot_be_put_into_another_tenant(other, admin):
@@ -123,11 +158,11 @@ def test_public_collection_is_read_and_not_written_by_other_tenants(other, admin
     with session_scope(1) as session:
         collection = find_collection(session, admin, "embed-security")
         document, _ = add_document(session, made(collection))
-        put_chunks(session, document, [(0, 1, "shared")], np.ones((1, 4), np.float32))
+        put_texts(session, document, "shared")
 
     with session_scope(OTHER) as session:
         found = find_collection(session, other, "embed-security")
-        [hit] = nearest(session, found.id, np.ones(4, np.float32), 3)
+        [hit] = vector_candidates(session, {found.id: np.ones(4, np.float32)}, 3)
         assert hit.text == "shared"
         assert session.query(Document).where(Document.id == document.id).delete() == 0
 
@@ -158,4 +193,6 @@ def test_the_sweep_sees_unfinished_work_of_all_tenants(other):
         ("job", OTHER),
         ("document", OTHER),
         ("review", OTHER),
+        ("source", OTHER),
+        ("embedding", OTHER),
     }
