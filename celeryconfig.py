@@ -39,21 +39,38 @@ task_routes = {
     "tasks.chunk.*": {"queue": "ingest"},
     "tasks.embed.embed_document": {"queue": "ingest"},
     "tasks.store.*": {"queue": "ingest"},
+    "tasks.index.*": {"queue": "ingest"},
+    "tasks.sync.*": {"queue": "ingest"},
+    "tasks.embed_file.*": {"queue": "ingest"},
+    "tasks.due.*": {"queue": "sweep"},
+    "tasks.rebuild.*": {"queue": "sweep"},
     "tasks.sweep.*": {"queue": "sweep"},
 }
-# A file that makes a parser spin is a loss like any other; prefork kills the child.
-LOAD_LIMIT_S, EMBED_LIMIT_S = 600.0, 4 * 3600.0
-task_annotations = {
-    "tasks.load.load_document": {"time_limit": LOAD_LIMIT_S},
-    "tasks.chunk.chunk_document": {"time_limit": LOAD_LIMIT_S},
-    "tasks.embed.embed_document": {"time_limit": EMBED_LIMIT_S},
-    "tasks.store.store_document": {"time_limit": EMBED_LIMIT_S},
-}
 beat_schedule = {
+    "index": {
+        "task": "tasks.index.index_collections",
+        "schedule": settings.index_every_s,
+        "options": {"expires": settings.index_every_s},
+    },
+    "rebuild": {
+        "task": "tasks.rebuild.advance_rebuilds",
+        "schedule": settings.sweep_every_s,
+        "options": {"expires": 60.0},
+    },
+    "due": {
+        "task": "tasks.due.start_due_work",
+        "schedule": settings.sweep_every_s,
+        "options": {"expires": 60.0},
+    },
+    "unused": {
+        "task": "tasks.due.remove_unused_collections",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "sweep": {
         "task": "tasks.sweep.sweep_lost_work",
         "schedule": settings.sweep_every_s,
         # Long enough for clocks that differ; a sweep too many does no harm.
         "options": {"expires": 60.0},
-    }
+    },
 }

@@ -1,11 +1,19 @@
 """Every option of redten, read once from the environment and documented where it is declared."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DATA_ROOT = platformdirs.user_data_path("redten", appauthor=False)
@@ -40,6 +48,53 @@ class Settings(BaseSettings):
     )
     s3_endpoint: str | None = option(
         "REDTEN_S3_ENDPOINT", None, "Address of an S3 server other than Amazon's."
+    )
+    s3_public_endpoint: str | None = option(
+        "REDTEN_S3_PUBLIC_ENDPOINT", None, "The same as users reach it, for links to download."
+    )
+    s3_encryption: Literal["AES256", "aws:kms", "none"] | None = option(
+        "REDTEN_S3_ENCRYPTION", None, "At rest; unset: AES256 at Amazon, elsewhere the server's."
+    )
+    s3_storage_class: str | None = option(
+        "S3_STORAGE_CLASS", None, "Of documents and uploads; unset: the bucket's own."
+    )
+    upload_locations: Annotated[tuple[str, ...], NoDecode] = option(
+        "REDTEN_UPLOAD_LOCATIONS",
+        (),
+        "s3://BUCKET/PREFIX,... below which uploads may choose a place, in <tenant id>/.",
+    )
+    download_link_s: int = option(
+        "REDTEN_DOWNLOAD_LINK_S", 300, "Seconds that a link to download from S3 is good for."
+    )
+
+    # --- what is read from outside: nothing, unless it is named here ----------------------------
+    # `{tenant}` in a folder or prefix stands for the id of the tenant that reads.
+    source_dirs: Annotated[tuple[str, ...], NoDecode] = option(
+        "REDTEN_SOURCE_DIRS", (), "Folders of the worker that sources may lie in: /srv/docs,..."
+    )
+    s3_sources: Annotated[tuple[str, ...], NoDecode] = option(
+        "REDTEN_S3_SOURCES", (), "s3://BUCKET/PREFIX,... that sources may lie in."
+    )
+    web_sources: Annotated[tuple[str, ...], NoDecode] = option(
+        "REDTEN_WEB_SOURCES",
+        (),
+        "Hosts whose pages and feeds may be read, HOST or HOST:PORT,...; 1: any, over https.",
+    )
+    web_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = option(
+        "REDTEN_WEB_NETWORKS", (), "Private addresses that those hosts may have: 10.1.0.0/16,..."
+    )
+    web_bytes: int = option("REDTEN_WEB_BYTES", 20_971_520, "Largest page, unpacked.")
+    web_limit_s: float = option("REDTEN_WEB_LIMIT_S", 60.0, "Seconds that reading one may take.")
+    source_items: int = option("REDTEN_SOURCE_ITEMS", 100_000, "Most documents of one source.")
+    source_fresh_s: float = option(
+        "REDTEN_SOURCE_FRESH_S",
+        300.0,
+        "Seconds that a question's own sources are taken as they were read last.",
+    )
+    rag_kept_s: float = option(
+        "REDTEN_RAG_KEPT_S",
+        604_800.0,
+        "Seconds that those stay searchable after the last question that named them (7 days).",
     )
 
     # --- one machine ----------------------------------------------------------------------------
@@ -86,6 +141,17 @@ class Settings(BaseSettings):
         "REDTEN_EMBED_MODEL",
         "sentence-transformers/all-MiniLM-L6-v2",
         "Embedding model of new collections.",
+    )
+    embed_precision: Literal["auto", "float32", "int8"] = option(
+        "REDTEN_EMBED_PRECISION",
+        "auto",
+        "What vectors are computed in; auto: as measured when the model was installed.",
+    )
+    reranker: str | None = option(
+        "REDTEN_RERANKER", None, "Cross-encoder that orders passages anew; unset: none does."
+    )
+    rerank_budget_s: float = option(
+        "REDTEN_RERANK_BUDGET_S", 1.0, "Seconds that it may take for one question."
     )
     threads: int = option("REDTEN_THREADS", 0, "CPU threads of an engine; 0: the cores there are.")
     n_ctx: int = option("REDTEN_N_CTX", 4096, "Largest context in tokens that a job may ask for.")
@@ -135,13 +201,41 @@ class Settings(BaseSettings):
         "REDTEN_STREAM_KEPT_S", 3600, "Seconds after its last event that a job's are kept."
     )
     max_losses: int = option("REDTEN_MAX_LOSSES", 3, "Times work may be lost while running.")
+    ingest_at_once: int = option(
+        "REDTEN_INGEST_AT_ONCE",
+        0,
+        "Documents that an ingest worker takes at once; 0: one more than cores, at most 16.",
+    )
+    exact_below: int = option(
+        "REDTEN_EXACT_BELOW",
+        10_000,
+        "Chunks up to which a collection is searched without an index; more get one of their own.",
+    )
+    index_every_s: float = option(
+        "REDTEN_INDEX_EVERY_S", 60.0, "Seconds between two looks for what needs an index."
+    )
+    index_memory_mb: int = option(
+        "REDTEN_INDEX_MEMORY_MB", 1024, "Memory of Postgres for building one, at most."
+    )
+    parse_limit_s: float = option("REDTEN_PARSE_LIMIT_S", 300.0, "Seconds to read one file in.")
+    parse_memory_bytes: int = option(
+        "REDTEN_PARSE_MEMORY_BYTES", 2_147_483_648, "Memory to read one file in."
+    )
+    parse_pages: int = option("REDTEN_PARSE_PAGES", 20_000, "Most pages of one file.")
+    parse_unpacked_bytes: int = option(
+        "REDTEN_PARSE_UNPACKED_BYTES", 1 << 30, "Most that one file may hold once it is unpacked."
+    )
 
     openai_wait_s: float = option(
         "REDTEN_OPENAI_WAIT_S", 600.0, "Seconds a completion that is not streamed is waited for."
     )
     embeddings_wait_s: float = option(
-        "REDTEN_EMBEDDINGS_WAIT_S", 30.0, "Seconds that /v1/embeddings waits for its vectors."
+        "REDTEN_EMBEDDINGS_WAIT_S", 30.0, "Seconds that texts sent to be embedded are waited for."
     )
+    retrieve_wait_s: float = option(
+        "REDTEN_RETRIEVE_WAIT_S", 30.0, "Seconds that a search without an answer is waited for."
+    )
+    embed_texts: int = option("REDTEN_EMBED_TEXTS", 1_000_000, "Most texts of one file to embed.")
 
     # --- who may do what ------------------------------------------------------------------------
     signup_enabled: bool = option("REDTEN_SIGNUP", True, "Whether strangers may make an account.")
@@ -156,7 +250,7 @@ class Settings(BaseSettings):
     token_public_key: Path = option(
         "TOKEN_ALGO_PUBLIC_KEY", Path("jwt/public-key.pem"), "ES256 key that checks tokens."
     )
-    max_upload_bytes: int = option("REDTEN_MAX_UPLOAD_BYTES", 268_435_456, "Largest document.")
+    max_upload_bytes: int = option("REDTEN_MAX_UPLOAD_BYTES", 268_435_456, "Largest file.")
     max_body_bytes: int = option("REDTEN_MAX_BODY_BYTES", 1_048_576, "Largest JSON body.")
 
     # --- the client; the same names as the published one ------------------------------------------
@@ -183,6 +277,26 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return dict(pair.split("=", 1) for pair in value.split(",") if "=" in pair)
+
+    @field_validator("source_dirs", "s3_sources", "web_sources", "web_networks", mode="before")
+    @classmethod
+    def several(cls, value: object) -> object:
+        """ONE,ANOTHER as a tuple."""
+        if not isinstance(value, str):
+            return value
+        return tuple(one.strip() for one in value.split(",") if one.strip())
+
+    @field_validator("upload_locations", mode="before")
+    @classmethod
+    def locations(cls, value: object) -> object:
+        """s3://BUCKET/PREFIX,... without slashes at their ends."""
+        if not isinstance(value, str):
+            return value
+        named = tuple(one.strip().rstrip("/") for one in value.split(",") if one.strip())
+        for one in named:
+            if not re.fullmatch(r"s3://[^/]+(/[^/]+)*", one):
+                raise ValueError(f"{one} is not like s3://BUCKET/PREFIX")
+        return named
 
 
 def inherited_environment() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """How a worker of each queue is run: kind of pool and number of tasks at once."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,12 +19,17 @@ class Pool(NamedTuple):
 
 
 # Generation and the light steps wait in native code or on the network, so threads do, and share
-# one model; parsing a document is Python and may crash, so it gets a process of its own. The
-# sweep runs every few seconds and mostly finds nothing to do.
+# one model. So do the steps of documents: files are read in processes of their own
+# (tasks/parsing.py), which take nobody with them, while the embedder works for all documents
+# together; more than MOST_DOCUMENTS at once would wait for connections to the database (its pool
+# in models/session.py). The sweep runs every few seconds and mostly finds nothing to do.
+MOST_DOCUMENTS = 16
 POOLS = {
     "pipeline": Pool("threads", 2),
     "inference": Pool("threads", settings.answers_at_once),
-    "ingest": Pool("prefork", 1),
+    "ingest": Pool(
+        "threads", settings.ingest_at_once or min((os.cpu_count() or 1) + 1, MOST_DOCUMENTS)
+    ),
     "sweep": Pool("solo", 1, "WARNING"),
 }
 

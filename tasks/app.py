@@ -19,6 +19,12 @@ app.conf.include = [
     "tasks.load",
     "tasks.chunk",
     "tasks.store",
+    "tasks.serve",
+    "tasks.embed_file",
+    "tasks.sync",
+    "tasks.due",
+    "tasks.rebuild",
+    "tasks.index",
     "tasks.sweep",
     "tasks.presence",
 ]

@@ -5,17 +5,23 @@ Each attempt has a folder of its own, so that a stale one cannot disturb a newer
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engines.embedder import Vectors
 from ingest.chunk import Chunk
-from ingest.load import Page
+from ingest.load.page import Page
+from ingest.load.wire import page_fields, page_of
 from tasks.blobs import fetched, get_blobs, work_key
 from tasks.flow import Flow
+
+Vector = npt.NDArray[np.float32]
 
 
 def folder(flow: Flow) -> str:
@@ -25,37 +31,37 @@ def folder(flow: Flow) -> str:
 
 def write_pages(flow: Flow, pages: Iterable[Page]) -> int:
     """Keeps the pages and counts them."""
-    return _write_lines(folder(flow) + "pages", pages)
+    return _write_lines(folder(flow) + "pages", map(page_fields, pages))
 
 
 def read_pages(flow: Flow) -> Iterator[Page]:
     """The pages that `write_pages` kept."""
-    for line in _lines(folder(flow) + "pages"):
-        yield Page(**json.loads(line))
+    return map(page_of, _lines(folder(flow) + "pages"))
 
 
 def write_chunks(flow: Flow, chunks: Iterable[Chunk]) -> int:
     """Keeps the chunks and counts them."""
-    return _write_lines(folder(flow) + "chunks", chunks)
+    return _write_lines(folder(flow) + "chunks", map(asdict, chunks))
 
 
-def read_chunks(flow: Flow) -> list[Chunk]:
+def read_chunks(flow: Flow) -> Iterator[Chunk]:
     """The chunks that `write_chunks` kept."""
-    return [Chunk(**json.loads(line)) for line in _lines(folder(flow) + "chunks")]
+    return (Chunk(**fields) for fields in _lines(folder(flow) + "chunks"))
 
 
-def write_vectors(flow: Flow, batches: list[Vectors]) -> None:
+def write_vectors(flow: Flow, batches: Iterable[Vectors]) -> None:
     """Keeps the vectors, in the order of the chunks."""
-    with tempfile.TemporaryDirectory(prefix="redten-") as place:
-        path = Path(place) / "vectors.npy"
-        np.save(path, np.concatenate(batches), allow_pickle=False)
-        get_blobs().put(folder(flow) + "vectors", path)
+    with _kept(folder(flow) + "vectors") as path, path.open("wb") as file:
+        for batch in batches:
+            np.save(file, batch, allow_pickle=False)
 
 
-def read_vectors(flow: Flow) -> Vectors:
-    """float32 (chunks, dimensions)."""
+def read_vectors(flow: Flow) -> Iterator[Vector]:
+    """The vectors that `write_vectors` kept: float32 (dimensions,) each."""
     with fetched(folder(flow) + "vectors") as path, path.open("rb") as file:
-        return np.asarray(np.load(file, allow_pickle=False), np.float32)
+        size = path.stat().st_size
+        while file.tell() < size:
+            yield from np.load(file, allow_pickle=False)
 
 
 def remove(tenant_id: int, document_id: int) -> None:
@@ -68,18 +74,24 @@ def remove_attempt(flow: Flow) -> None:
     get_blobs().remove(folder(flow).rstrip("/"))
 
 
-def _write_lines(key: str, items: Iterable[Page | Chunk]) -> int:
+def _write_lines(key: str, items: Iterable[Mapping[str, object]]) -> int:
     count = 0
-    with tempfile.TemporaryDirectory(prefix="redten-") as place:
-        path = Path(place) / "lines"
-        with path.open("w", encoding="utf-8") as file:
-            for item in items:
-                file.write(json.dumps(asdict(item)) + "\n")
-                count += 1
-        get_blobs().put(key, path)
+    with _kept(key) as path, path.open("w", encoding="utf-8") as file:
+        for item in items:
+            file.write(json.dumps(item) + "\n")
+            count += 1
     return count
 
 
-def _lines(key: str) -> Iterator[str]:
+@contextmanager
+def _kept(key: str) -> Iterator[Path]:
+    """A file to be filled in the block, and stored whole after it."""
+    with tempfile.TemporaryDirectory(prefix="redten-") as place:
+        path = Path(place) / "file"
+        yield path
+        get_blobs().put(key, path)
+
+
+def _lines(key: str) -> Iterator[dict[str, Any]]:
     with fetched(key) as path, path.open(encoding="utf-8") as file:
-        yield from file
+        yield from map(json.loads, file)

@@ -61,7 +61,27 @@ def compute_review(tenant_id: int, review_id: int, attempt: int) -> Signature:
     ).on_error(_failing("review", tenant_id, review_id, attempt))
 
 
-CHAINS = {"job": answer_question, "document": ingest_document, "review": compute_review}
+def sync_source(tenant_id: int, source_id: int, attempt: int) -> Signature:
+    """The one step that a run of a source has; its documents go their own way."""
+    return step("sync.sync_source", tenant_id, source_id, attempt).on_error(
+        _failing("source", tenant_id, source_id, attempt)
+    )
+
+
+def embed_file(tenant_id: int, embedding_id: int, attempt: int) -> Signature:
+    """The one step from a file of texts to their vectors."""
+    return step("embed_file.embed_file", tenant_id, embedding_id, attempt).on_error(
+        _failing("embedding", tenant_id, embedding_id, attempt)
+    )
+
+
+CHAINS = {
+    "job": answer_question,
+    "document": ingest_document,
+    "review": compute_review,
+    "source": sync_source,
+    "embedding": embed_file,
+}
 
 
 @lru_cache(maxsize=1)

@@ -1,10 +1,13 @@
 """What travels from step to step: one growing JSON object."""
 
 import base64
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
+
+from models.collection import Recipe
 
 
 class Passage(TypedDict):
@@ -16,6 +19,9 @@ class Passage(TypedDict):
     page: int
     text: str
     score: float
+    position: NotRequired[int]
+    locator: NotRequired[Mapping[str, object]]
+    heading: NotRequired[str]
     in_prompt: NotRequired[bool]
 
 
@@ -31,7 +37,8 @@ class Params(TypedDict):
 
     `model_name` is empty where none was named. `messages` is a caller's whole chat, in which the
     question comes last; `prompt` is a text that the model just continues. With either of them the
-    session's earlier turns stay out.
+    session's earlier turns stay out. `collections` are further ones to search, by id; `filters` are
+    those of models/filters.py, with moments as ISO 8601.
     """
 
     model_name: str
@@ -57,6 +64,11 @@ class Params(TypedDict):
     logprobs: NotRequired[bool]
     messages: NotRequired[list[Message]]
     prompt: NotRequired[str]
+    collections: NotRequired[list[int]]
+    mode: NotRequired[Literal["hybrid", "vector", "text"]]
+    filters: NotRequired[dict[str, Any]]
+    neighbours: NotRequired[int]
+    rerank: NotRequired[bool]
 
 
 class Scores(TypedDict):
@@ -89,7 +101,9 @@ class Flow(TypedDict):
     log_probability: NotRequired[float]
     generation: NotRequired[dict[str, object]]
     scores: NotRequired[Scores]
+    citations: NotRequired[list[Any]]
     computed_score: NotRequired[float | None]
+    recipe: NotRequired[Recipe]
     pages: NotRequired[int]
     chunks: NotRequired[int]
 

@@ -14,10 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from models.document import Document
+from models.errors import RedtenError
 from models.overdue import KINDS
 from models.session import session_scope
 from settings import settings
 from tasks import artifacts, chains
+from tasks.blobs import BlobsAway
 from tasks.flow import Flow
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ _held: dict[threading.Event, tuple[Flow, str]] = {}
 class Held:
     """Claimed work: its record as it was claimed, and whether another has taken it over since."""
 
+    flow: Flow
     record: Any
     gone: threading.Event
 
@@ -37,13 +40,18 @@ class Held:
         """False once the lease could not be extended any more."""
         return not self.gone.is_set()
 
+    def insist(self) -> None:
+        """Ends the chain, as for a message that finds nothing to claim, unless it is ours."""
+        if self.gone.is_set():
+            _leave(self.flow)
+
 
 @contextmanager
 def claimed(flow: Flow, step: str) -> Iterator[Held]:
     """Claims `step` and keeps the lease while the body runs.
 
-    Raises Ignore, which ends the chain without a word, when the message finds nothing to claim.
-    An exception in the body leaves the lease as it is.
+    Raises Ignore, which ends the chain without a word, when the message finds nothing to claim,
+    and when the work has been removed. Another exception in the body leaves the lease as it is.
     """
     record = KINDS[flow["kind"]]
     with session_scope(flow["tenant_id"], durable=False) as session:
@@ -51,8 +59,8 @@ def claimed(flow: Flow, step: str) -> Iterator[Held]:
     if found is None:
         log.info("%s %d attempt %d: nothing to claim for %s", *_name(flow), step)
         _leave(flow)
-    with _kept(flow, step) as gone:
-        yield Held(found, gone)
+    with _kept(flow, step) as gone, _unless_removed(flow):
+        yield Held(flow, found, gone)
 
 
 @contextmanager
@@ -88,6 +96,20 @@ def running(flow: Flow, step: str, then: str) -> Iterator[Held]:
     if moved is None:
         log.warning("%s %d attempt %d: taken over during %s", *_name(flow), step)
         _leave(flow)
+
+
+@contextmanager
+def _unless_removed(flow: Flow) -> Iterator[None]:
+    """Who removes a document or its collection takes rows and files from under the step."""
+    try:
+        yield
+    except (RedtenError, SQLAlchemyError, BlobsAway, KeyError):
+        with session_scope(flow["tenant_id"]) as session:
+            removed = session.get(KINDS[flow["kind"]], flow["id"]) is None
+        if removed:
+            log.info("%s %d attempt %d: removed meanwhile", *_name(flow))
+            _leave(flow)
+        raise
 
 
 def _leave(flow: Flow) -> NoReturn:

@@ -76,6 +76,8 @@ def _answered(flow: Flow) -> dict[str, object]:
             and match is not None,
             "confidence": scores["confidence"],
             "passages": flow["passages"],
+            # Work of an older version has none.
+            "citations": flow.get("citations", []),
             "parameters": flow["params"],
             "generation": generation,
             "seconds": flow["seconds"],

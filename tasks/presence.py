@@ -5,13 +5,13 @@ import os
 from typing import Any
 
 from celery import bootsteps
-from celery.signals import celeryd_init, worker_process_init
+from celery.signals import celeryd_init
 from sqlalchemy.exc import SQLAlchemyError
 
 from engines.embedder import get_embedder
 from engines.loaded import loaded
 from models.model import default_model
-from models.session import engine, session_scope
+from models.session import session_scope
 from settings import settings
 from tasks import broker
 from tasks.app import app
@@ -75,9 +75,3 @@ app.steps["consumer"].add(Presence)
 def let_the_door_go_first(**_: Any) -> None:
     """On a machine that is short of cores a request is answered before a step goes on."""
     os.nice(NICENESS)
-
-
-@worker_process_init.connect
-def start_child(**_: Any) -> None:
-    """A forked child shares no connection with its parent; it loads weights when it needs them."""
-    engine().dispose(close=False)

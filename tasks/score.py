@@ -7,10 +7,13 @@ import numpy.typing as npt
 
 from engines.embedder import get_embedder
 from tasks.app import app
-from tasks.flow import Flow, unpack
+from tasks.cite import cite, sentences
+from tasks.flow import Flow, Scores, unpack
 from tasks.lease import running
 
 Vectors = npt.NDArray[np.float32]
+
+MOST_SENTENCES = 64
 
 
 def similarities(vector: Vectors, passages: Vectors) -> list[float]:
@@ -36,23 +39,34 @@ def confidence(log_probability: float) -> float:
 
 @app.task
 def score_answer(flow: Flow) -> Flow:
-    """Adds the scores, and which passage bears the answer best."""
+    """Adds the scores, which passage bears the answer best, and which bears each sentence."""
     with running(flow, "score_answer", then="persist_answer"):
         used = [number for number, one in enumerate(flow["passages"]) if one.get("in_prompt")]
         vectors = unpack(flow["vectors"], len(flow["passages"]))[used]
-        [vector] = get_embedder(flow["embed_model_name"]).embed([flow["answer"]])
-        support = similarities(vector, vectors)
-        question = max((flow["passages"][number]["score"] for number in used), default=0.0)
-        question, answer = max(0.0, min(question, 1.0)), max(support, default=0.0)
-        return flow | {
-            "scores": {
-                "question_score": round(question, 6),
-                "answer_score": round(answer, 6),
-                "score": round(overall(question, answer), 6),
-                "confidence": round(confidence(flow["log_probability"]), 6),
-                "best": used[support.index(max(support))] if support else None,
-            }
-        }
+        spans = sentences(flow["answer"])[:MOST_SENTENCES] if used else []
+        texts = [flow["answer"], *(flow["answer"][one["start"] : one["end"]] for one in spans)]
+        [whole, *parts] = get_embedder(flow["embed_model_name"]).embed(texts)
+        citations = cite(
+            flow["answer"],
+            spans,
+            np.array(parts, np.float32),
+            {number: flow["passages"][number] for number in used},
+            dict(zip(used, vectors, strict=True)),
+        )
+        return flow | {"scores": _scores(flow, used, whole, vectors), "citations": citations}
+
+
+def _scores(flow: Flow, used: list[int], answer_vector: Vectors, vectors: Vectors) -> Scores:
+    support = similarities(answer_vector, vectors)
+    question = max((flow["passages"][number]["score"] for number in used), default=0.0)
+    question, answer = max(0.0, min(question, 1.0)), max(support, default=0.0)
+    return {
+        "question_score": round(question, 6),
+        "answer_score": round(answer, 6),
+        "score": round(overall(question, answer), 6),
+        "confidence": round(confidence(flow["log_probability"]), 6),
+        "best": used[support.index(max(support))] if support else None,
+    }
 
 
 @app.task

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from psycopg.errors import DeadlockDetected
 
 from engines.generator import Generator
 from local import postgres
@@ -55,12 +56,21 @@ def services(valkey_server: Broker) -> Iterator[None]:
         yield
 
 
+def _emptied() -> bool:
+    """Empties the tables; a step that still runs may stand in the way, and Postgres ends one."""
+    with CLUSTER.connect(postgres.DATABASE) as connection:
+        try:
+            connection.execute(f"truncate {TABLES} restart identity cascade".encode())
+        except DeadlockDetected:
+            return False
+        connection.execute(b"delete from tenants where id <> 1")
+    return True
+
+
 @pytest.fixture
 def db(services: None) -> None:
     """An empty database with the administrator and the public collection, and an empty broker."""
-    with CLUSTER.connect(postgres.DATABASE) as connection:
-        connection.execute(f"truncate {TABLES} restart identity cascade".encode())
-        connection.execute(b"delete from tenants where id <> 1")
+    until(_emptied)
     broker.connection().flushall()
     (LAYOUT.run / "asked").unlink(missing_ok=True)
     shutil.rmtree(LAYOUT.blobs, ignore_errors=True)

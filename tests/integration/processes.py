@@ -73,7 +73,7 @@ class Broker:
 def worker(queue: str, module: str = "tasks.app", tasks: int = 1) -> subprocess.Popen[bytes]:
     """A worker for one queue, started and taking messages, so many at once."""
     log = (LAYOUT.logs / f"{queue}.log").open("ab")
-    pool = {"ingest": "prefork", "sweep": "solo"}.get(queue, "threads")
+    pool = "solo" if queue == "sweep" else "threads"
     command = f"-m celery -A {module} worker -Q {queue} --pool {pool} -c {tasks} -l INFO".split()
     quick = f"-n {queue}-{time.monotonic_ns()}@%h --without-gossip --without-mingle".split()
     process = subprocess.Popen(
@@ -101,6 +101,8 @@ def workers(tasks: int = 1, **modules: str) -> Iterator[dict[str, subprocess.Pop
         made = {}
         for queue, module in (queues | {"sweep": "tasks.app"} | modules).items():
             if module:
+                # Who was killed a moment ago still counts as present.
+                broker.connection().delete(broker.WORKERS + queue)
                 made[queue] = worker(queue, module, tasks)
                 stack.callback(_stop, made[queue])
         if "sweep" in made:

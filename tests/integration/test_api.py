@@ -71,7 +71,12 @@ def test_an_unfinished_job_has_no_result_yet(http, headers):
         ({"n_ctx": 0}, 400, "ask.n_ctx"),
         ({"temperature": -1}, 400, "ask.temperature"),
         ({"rag": {"match_docs": 1000}}, 400, "ask.rag.match_docs"),
-        ({"rag": {"dirs": ["/etc"]}}, 400, "redten ingest"),
+        ({"rag": {"dirs": ["/etc"]}}, 403, "REDTEN_SOURCE_DIRS"),
+        ({"rag": {"dirs": ["docs"]}}, 400, "a folder of the worker"),
+        ({"rag": {"s3": ["s3://bucket/x"]}}, 403, "REDTEN_S3_SOURCES"),
+        ({"rag": {"rss": ["https://example.org/feed"]}}, 403, "REDTEN_WEB_SOURCES"),
+        ({"rag": {"caches": ["no-such"]}}, 404, "no-such"),
+        ({"rag": {"dirs": ["/a"] * 17}}, 400, "ask.rag.dirs"),
     ],
 )
 def test_a_bad_question_is_refused_with_what_to_do(http, headers, ask, status, told):

@@ -61,7 +61,7 @@ def test_the_same_content_is_taken_once(http, owner):
 
 def test_an_upload_that_is_too_large_or_empty_is_refused(http, monkeypatch, owner):
     small = settings.model_copy(update={"max_upload_bytes": 10})
-    monkeypatch.setattr("api.collections.settings", small)
+    monkeypatch.setattr("api.file_body.settings", small)
     path = "/collections/embed-security/documents?name=a.md"
     assert http.post(path, data=b"x" * 11, headers=owner).status_code == 413
     assert http.post(path, data=b"", headers=owner).json["code"] == "empty_document"
@@ -71,3 +71,17 @@ def test_an_upload_that_is_too_large_or_empty_is_refused(http, monkeypatch, owne
 def test_a_collection_needs_a_name_that_is_no_id_and_can_be_shown(http, headers, name):
     reply = send(http, "POST", "/collections", {"name": name}, headers)
     assert reply.status_code == 400, reply.json
+
+
+def test_a_mistyped_language_is_refused_with_those_there_are(http, headers):
+    wrong = {"language": "germann"}
+    send(http, "POST", "/collections", {"name": "diary"}, headers)
+    for method, path, body in (
+        ("PATCH", "/collections/diary", wrong),
+        ("POST", "/collections", {"name": "letters"} | wrong),
+    ):
+        reply = send(http, method, path, body, headers)
+        assert (reply.status_code, reply.json["code"]) == (400, "unknown_language")
+        assert "german, greek" in reply.json["message"]
+    listed = http.get("/collections", headers=headers).json["collections"]
+    assert [one["name"] for one in listed] == ["diary", "embed-security"]

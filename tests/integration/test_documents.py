@@ -13,11 +13,13 @@ import pytest
 from sqlalchemy import text
 
 from models.collection import find_collection
-from models.document import Document, drop_older_versions, nearest, put_chunks
+from models.document import Document, drop_older_versions
+from models.search import vector_candidates
 from models.session import session_scope
 from tests.conftest import LAYOUT
 from tests.integration.door import upload
 from tests.integration.processes import kill, session_value, until, workers
+from tests.integration.storing import put_texts
 
 PATH = "/collections/embed-security/documents?name="
 
@@ -66,7 +68,7 @@ def test_a_reader_sees_the_older_version_until_the_newer_one_is_whole(http, owne
     def read() -> list[str]:
         with session_scope(1) as session:
             collection = find_collection(session, admin, "embed-security")
-            return [hit.text for hit in nearest(session, collection.id, query, 10)]
+            return [hit.text for hit in vector_candidates(session, {collection.id: query}, 10)]
 
     with session_scope(1) as session:
         held = session.get_one(Document, old)
@@ -81,7 +83,7 @@ def test_a_reader_sees_the_older_version_until_the_newer_one_is_whole(http, owne
         )
         session.add(newer)
         session.flush()
-        put_chunks(session, newer, [(0, 1, "the new text")], np.ones((1, 384), np.float32))
+        put_texts(session, newer, "the new text", dimensions=384)
         drop_older_versions(session, newer)
         assert read() == ["the old text"]
     assert read() == ["the new text"]
@@ -195,10 +197,10 @@ def test_storing_leaves_the_lease_free_to_be_extended(http, owner):
     session_value("update documents set state = 2, step = 'store_document' returning id")
     with session_scope(1) as session:
         document = session.query(Document).one()
-        put_chunks(session, document, [(0, 1, "x")], np.ones((1, 384), np.float32))
+        put_texts(session, document, "x", dimensions=384)
         with session_scope(1) as other:
             other.execute(text("set local lock_timeout = '1s'"))
-            assert Document.extend(other, document.id, 1, "store_document")
+            assert Document.extend(other, document.id, document.attempt, "store_document")
 
 
 def test_a_document_is_whole_after_its_worker_was_killed(http, owner, alive):
@@ -214,3 +216,19 @@ def test_a_document_is_whole_after_its_worker_was_killed(http, owner, alive):
     )
     assert session_value("select count(*) - count(distinct position) from chunks") == 0
     assert session_value("select losses from documents") == 1
+
+
+def test_a_worker_that_is_stopped_hands_its_document_back_without_a_loss(http, owner, alive):
+    if alive["ingest"].poll() is None:
+        kill(alive["ingest"])
+    long = "\n\n".join(f"Paragraph {number} " + "word " * 150 for number in range(300))
+    with workers(inference="", pipeline="", sweep="") as made:
+        sent = http.post(PATH + "long.md", data=long.encode(), headers=owner).json
+        until(lambda: session_value("select stages->'embed'->>0 from documents") is not None)
+        made["ingest"].terminate()
+        until(lambda: session_value("select attempt from documents") == 2)
+        made["ingest"].wait(30)
+    with workers(inference="", pipeline="", sweep=""):
+        path = f"/documents/{sent['id']}"
+        until(lambda: http.get(path, headers=owner).json["state"] == 3, 90)
+    assert session_value("select losses from documents") == 0

@@ -12,8 +12,8 @@ import pytest
 from flask.testing import FlaskClient
 
 import api.events
-import api.openai.embeddings
 import api.openai.outcome
+import api.worker_reply
 from models.answer import CHAIN, add_answer
 from models.job import Job
 from models.session import session_scope
@@ -47,6 +47,17 @@ def first_job(db: None) -> int:
     return 1
 
 
+CITATION = {
+    "start": 0,
+    "end": 18,
+    "passage": 0,
+    "source": "rocks/gull.md",
+    "page": 2,
+    "score": 0.9,
+    "quote": {"start": 0, "end": 2},
+}
+
+
 def finish(job: int, text: str = "".join(TOLD), attempt: int = 1, **made: Any) -> None:
     """As the last step does."""
     where = f"where id = {job} returning id"
@@ -62,7 +73,7 @@ def finish(job: int, text: str = "".join(TOLD), attempt: int = 1, **made: Any) -
             answer=text,
             score=0.5,
             model_name="real.gguf",
-            data={"generation": MADE | made, "passages": PASSAGES},
+            data={"generation": MADE | made, "passages": PASSAGES, "citations": [CITATION]},
         )
     telling.tell_end(done, answer)
 
@@ -141,7 +152,10 @@ def test_a_chat_is_a_job_and_its_reply_names_what_really_answered(http, headers,
         "prompt_tokens_details": {"cached_tokens": 4},
     }
     source = {"file": "rocks/gull.md", "page": 2, "score": 0.8, "text": "31 m"}
-    assert body["redten"] == {"job_id": 1, "answer_id": 1, "score": 0.5, "sources": [source]}
+    place = {"file": "rocks/gull.md", "page": 2}
+    cited = place | {"start": 0, "end": 18, "score": 0.9, "text": "31"}
+    ids = {"job_id": 1, "answer_id": 1}
+    assert body["redten"] == ids | {"score": 0.5, "sources": [source], "citations": [cited]}
     job = session_value("select to_jsonb(jobs) from jobs")
     assert (job["question"], job["session_id"]) == ("How high is the tower?", "walk")
     assert job["data"] == {"endpoint": "/v1/chat/completions", "user": "someone"}
@@ -197,6 +211,7 @@ def test_a_stream_begins_with_the_role_and_ends_with_our_own_field(http, headers
     reasons = [one["choices"][0]["finish_reason"] for one in told]
     assert reasons == [None] * (len(told) - 1) + ["stop"]
     assert told[-1]["redten"]["sources"][0]["file"] == "rocks/gull.md"
+    assert told[-1]["redten"]["citations"][0]["text"] == "31"
     assert not any("usage" in one for one in told)
 
 
@@ -470,7 +485,7 @@ def test_embeddings_come_as_numbers_or_base64_and_are_counted(http, headers):
 
 def test_embeddings_that_nobody_makes_in_time_are_unavailable(http, headers, monkeypatch):
     hasty = settings.model_copy(update={"embeddings_wait_s": 0.05})
-    monkeypatch.setattr(api.openai.embeddings, "settings", hasty)
+    monkeypatch.setattr(api.worker_reply, "settings", hasty)
 
     late = http.post("/v1/embeddings", json={"input": "a"}, headers=headers)
 
