@@ -9,7 +9,7 @@ COMMANDS = {
     "up": "local.cli:up",
     "demo": "local.demo:demo",
     "migrate": "local.cli:migrate",
-    "weights": "local.cli:weights",
+    "weights": "local.weights_cli:weights",
     "models": "local.models_cli:models",
     "worker": "local.cli:worker",
     "ask": "client.cli:ask",
@@ -21,7 +21,11 @@ COMMANDS = {
     "keys": "client.keys_cli:keys",
     "collections": "client.admin:collections",
     "documents": "client.admin:documents",
+    "data": "client.data_cli:data",
     "ingest": "ingest.cli:ingest",
+    "sources": "client.sources_cli:sources",
+    "retrieve": "client.retrieval_cli:retrieve",
+    "embed": "client.embed_cli:embed",
 }
 
 

@@ -10,6 +10,8 @@ from werkzeug.routing import IntegerConverter
 from api import (
     answers,
     collections,
+    dify,
+    embedding,
     errors,
     events,
     health,
@@ -18,6 +20,9 @@ from api import (
     members,
     metrics,
     models,
+    retrieval,
+    sources,
+    user_data,
     users,
 )
 from api.auth import SECURITY_SCHEMES
@@ -27,8 +32,25 @@ from api.strict_json import PlainRequest, StrictJSON
 from settings import settings
 
 SWAGGER = "/docs/assets"
-NOUNS = (users, keys, jobs, events, answers, collections, members, health, models)
+NOUNS = (
+    users,
+    keys,
+    jobs,
+    events,
+    answers,
+    collections,
+    members,
+    health,
+    models,
+    user_data,
+    sources,
+    retrieval,
+    dify,
+    embedding,
+)
 OPENAI = (completions, embeddings, served_models)
+# Routes that take a file as the body, and whether they need one.
+BODIES = {"/collections/{ref}/documents": False, "/user/data": True, "/embed/files": True}
 
 
 class NumberConverter(IntegerConverter):
@@ -67,8 +89,19 @@ def _swagger(name: str) -> Response:
 
 
 def _describe_upload(spec: Any) -> Any:
-    """A body of plain bytes, for which there is no schema to read it from."""
-    upload = spec["paths"]["/collections/{ref}/documents"]["post"]
+    """Bodies of plain bytes, and headers, for which there is no schema to read them from."""
     binary = {"schema": {"type": "string", "format": "binary"}}
-    upload["requestBody"] = {"required": True, "content": {"application/octet-stream": binary}}
+    for path, needed in BODIES.items():
+        content = {"application/octet-stream": binary}
+        spec["paths"][path]["post"]["requestBody"] = {"required": needed, "content": content}
+    spec["paths"]["/user/data"]["post"]["parameters"] = [
+        {
+            "name": name,
+            "in": "header",
+            "description": said,
+            "required": name == "filename",
+            "schema": {"type": "string"},
+        }
+        for name, said in user_data.HEADERS.items()
+    ]
     return spec

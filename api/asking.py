@@ -16,7 +16,7 @@ ASK = 1
 def ask(question: str, collection: str | None, params: dict[str, Any], **more: Any) -> Job:
     """A new job of the caller's, on its way; `collection` is the name or id of one, or None.
 
-    `more` are other columns of the job.
+    `more` are other columns of the job. One that waits for its sources is sent when they are read.
     """
     who = caller()
     with session_scope(who.tenant_id) as session:
@@ -28,12 +28,12 @@ def ask(question: str, collection: str | None, params: dict[str, Any], **more: A
             collection_id=found.id if found else None,
             params=params,
             state=State.WAITING,
-            step=Job.FIRST_STEP,
-            **{"worker_id": 1, "job_type": ASK} | more,
+            **{"worker_id": 1, "job_type": ASK, "step": Job.FIRST_STEP} | more,
         )
         session.add(job)
         session.flush()
-    chains.send("job", job.tenant_id, job.id, job.attempt)
+    if job.step == Job.FIRST_STEP:
+        chains.send("job", job.tenant_id, job.id, job.attempt)
     return job
 
 

@@ -1,17 +1,16 @@
 """Collections and the documents in them."""
 
-import hashlib
-import sys
-import tempfile
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, request
 
 from api.auth import caller, signed_in
-from api.replies import CollectionOut, CollectionsOut, DocumentOut, DocumentsOut, GoneOut
-from api.schemas import CollectionIn, UploadIn
+from api.collection_replies import CollectionOut, CollectionsOut, DocumentOut, DocumentsOut
+from api.file_body import FileBody
+from api.replies import GoneOut
+from api.schemas import CollectionIn, DocumentsIn, RecipeIn, UploadIn
+from models import rebuild
 from models.collection import (
     Shelf,
     add_collection,
@@ -24,26 +23,37 @@ from models.document import (
     Document,
     add_document,
     documents,
+    lock_uploads,
     remove_document,
 )
 from models.errors import RedtenError
+from models.removal import removable_collection, remove_collection
 from models.session import session_scope
-from settings import settings
+from models.user_data import data_lost, find_data
 from tasks import chains
-from tasks.blobs import get_blobs, new_document_key, work_key
+from tasks.blobs import get_blobs, new_document_key, remove_collection_blobs, work_key
+from tasks.uploads import place
 
 blueprint = APIBlueprint("collections", __name__, tag="Collections")
 
-PIECE_BYTES = 1 << 20
-
 
 def _shelf(shelf: Shelf) -> dict[str, Any]:
-    names = CollectionOut.model_fields.keys() - {"mine", "documents", "chunks"}
+    names = CollectionOut.model_fields.keys() - {"mine", "documents", "chunks", "rebuild"}
     return {name: getattr(shelf.collection, name) for name in names} | {
         "mine": shelf.collection.owner_id == caller().user_id,
         "documents": shelf.documents,
         "chunks": shelf.chunks,
+        "rebuild": _rebuild(shelf),
     }
+
+
+def _rebuild(shelf: Shelf) -> dict[str, Any] | None:
+    """How far it is; nothing once its version is in service."""
+    made = shelf.collection.rebuild
+    if made is None or "switched_at" in made:
+        return None
+    counts = {"documents": shelf.documents, "done": shelf.rebuilt}
+    return {**made, **counts, "given_up": made.get("given_up")}
 
 
 def _document(document: Document, collection: str, unchanged: bool = False) -> dict[str, Any]:
@@ -69,19 +79,57 @@ def create_collection(json_data: CollectionIn) -> dict[str, Any]:
     """Make a collection of your own."""
     with session_scope(caller().tenant_id) as session:
         made = add_collection(
-            session, caller(), json_data.name, json_data.visibility, json_data.notes
+            session,
+            caller(),
+            json_data.name,
+            json_data.visibility,
+            json_data.notes,
+            **json_data.recipe(),
         )
+        rebuild.check(session, made.recipe())
     return _shelf(Shelf(made, 0, 0))
 
 
+@blueprint.patch("/collections/<ref>")
+@blueprint.input(RecipeIn)
+@blueprint.output(CollectionOut, status_code=202)
+@signed_in(blueprint)
+def change_collection(ref: str, json_data: RecipeIn) -> dict[str, Any]:
+    """Change how the collection's documents are cut, indexed or embedded.
+
+    All are read again in the background; until they are, the collection serves as it was.
+    """
+    with session_scope(caller().tenant_id) as session:
+        collection = writable_collection(session, caller(), ref)
+        rebuild.begin(session, collection, json_data.recipe())
+        moved = rebuild.advance(session, collection.id)
+        [shelf] = [one for one in collections(session, caller()) if one.collection is collection]
+    for document in moved:
+        chains.send("document", document.tenant_id, document.id, document.attempt)
+    return _shelf(shelf)
+
+
+@blueprint.delete("/collections/<ref>")
+@blueprint.output(GoneOut)
+@signed_in(blueprint)
+def delete_collection(ref: str) -> dict[str, Any]:
+    """Remove a collection with all its documents and sources; answers drawn from it stay."""
+    with session_scope(caller().tenant_id) as session:
+        collection = removable_collection(session, caller(), ref)
+        removed = remove_collection(session, collection)
+    remove_collection_blobs(removed)
+    return {"id": removed.collection_id}
+
+
 @blueprint.get("/collections/<ref>/documents")
+@blueprint.input(DocumentsIn, location="query")
 @blueprint.output(DocumentsOut)
 @signed_in(blueprint)
-def list_documents(ref: str) -> dict[str, Any]:
+def list_documents(ref: str, query_data: DocumentsIn) -> dict[str, Any]:
     """List the documents of a collection, failed and unfinished ones too."""
     with session_scope(caller().tenant_id) as session:
         collection = find_collection(session, caller(), ref)
-        found = documents(session, collection.id)
+        found = documents(session, collection.id, query_data.parent_id)
     return {"documents": [_document(one, collection.name) for one in found]}
 
 
@@ -90,27 +138,24 @@ def list_documents(ref: str) -> dict[str, Any]:
 @blueprint.output(DocumentOut, status_code=202)
 @signed_in(blueprint)
 def upload_document(ref: str, query_data: UploadIn) -> Response | tuple[dict[str, Any], int]:
-    """Send a file, as the body; it is read and indexed afterwards.
+    """Send a file as the body, or name one of your own data; it is read and indexed afterwards.
 
     202 with the document; 200 with `unchanged` if the collection has this very content already.
     """
     with session_scope(caller().tenant_id) as session:
         collection = writable_collection(session, caller(), ref)
-    with tempfile.NamedTemporaryFile(prefix="redten-") as file:
-        sha256, size = _receive(cast(Any, file))
-        wanted = Document(
-            tenant_id=collection.tenant_id,
-            collection_id=collection.id,
-            name=query_data.name,
-            content_sha256=sha256,
-            size_in_bytes=size,
-            blob=new_document_key(collection.id),
-            step=Document.FIRST_STEP,
-        )
-        # Before its row: whoever sees the row finds the file.
-        get_blobs().put(wanted.blob, Path(file.name))
-    with session_scope(caller().tenant_id) as session:
-        document, unused = add_document(session, wanted)
+    wanted = Document(
+        tenant_id=collection.tenant_id,
+        collection_id=collection.id,
+        blob=new_document_key(collection.id),
+        step=Document.FIRST_STEP,
+    )
+    # Before its row: whoever sees the row finds the file.
+    if query_data.data_id is None:
+        _receive(wanted, query_data.name)
+    else:
+        _copy(wanted, query_data.name, query_data.data_id)
+    document, unused = _enter(wanted)
     for blob in unused:
         get_blobs().remove(blob)
     if document is wanted:
@@ -119,33 +164,40 @@ def upload_document(ref: str, query_data: UploadIn) -> Response | tuple[dict[str
     return _document(document, collection.name, unchanged=True), 200
 
 
-def _receive(file: Any) -> tuple[str, int]:
-    """The body into the file, piece by piece; gives its SHA-256 and size in bytes.
-
-    One that is too large is read on for a while: a client that is still sending would see a broken
-    connection instead of the refusal.
-    """
-    most = settings.max_upload_bytes
-    request.max_content_length = sys.maxsize  # the limit of JSON bodies does not hold here
-    sha256, size = hashlib.sha256(), 0
-    while size <= 2 * most and (piece := request.stream.read(PIECE_BYTES)):
-        size += len(piece)
-        if size <= most:
-            sha256.update(piece)
-            file.write(piece)
-    file.flush()
-    _check_size(size, most)
-    return sha256.hexdigest(), size
+def _receive(wanted: Document, name: str | None) -> None:
+    """Stores the body as the document's content."""
+    with FileBody() as body:
+        if name is None:
+            raise RedtenError("no_name", "name: a document needs one")
+        get_blobs().put_stream(wanted.blob, body.pieces())
+    wanted.name, wanted.content_sha256, wanted.size_in_bytes = name, body.sha256, body.size
 
 
-def _check_size(size: int, most: int) -> None:
-    announced = request.content_length
-    if size > most:
-        raise RedtenError("too_large", f"the document is larger than {most} bytes")
-    if announced is not None and announced != size:
-        raise RedtenError("incomplete_document", f"{size} of {announced} bytes came: send it again")
-    if not size:
-        raise RedtenError("empty_document", "the document is empty: send the file as the body")
+def _copy(wanted: Document, name: str | None, data_id: int) -> None:
+    """Stores a copy of one of the caller's own data as the document's content."""
+    if request.stream.read(1):
+        raise RedtenError("two_contents", "send a file or name one by data_id, not both")
+    with session_scope(caller().tenant_id) as session:
+        data = find_data(session, caller(), data_id)
+    source, key = place(data.sloc)
+    try:
+        get_blobs().copy_from(source, key, wanted.blob)
+    except KeyError as error:
+        raise data_lost(data) from error
+    wanted.name = name or data.filename
+    wanted.content_sha256, wanted.size_in_bytes = data.content_sha256, data.size_in_bytes
+
+
+def _enter(wanted: Document) -> tuple[Document, list[str]]:
+    """As `add_document`; the collection may have been removed while the content came."""
+    try:
+        with session_scope(caller().tenant_id) as session:
+            lock_uploads(session, wanted.collection_id)
+            find_collection(session, caller(), str(wanted.collection_id))
+            return add_document(session, wanted)
+    except RedtenError:
+        get_blobs().remove(wanted.blob)
+        raise
 
 
 @blueprint.delete("/collections/<ref>/documents/<number:id>")
@@ -155,8 +207,8 @@ def delete_document(ref: str, id: int) -> dict[str, Any]:
     """Remove a document and everything that was made of it."""
     with session_scope(caller().tenant_id) as session:
         collection = writable_collection(session, caller(), ref)
-        blob = remove_document(session, collection.id, id)
-    for key in (blob, work_key(collection.tenant_id, id)):
+        blobs = remove_document(session, collection.id, id)
+    for key in (*blobs, work_key(collection.tenant_id, id)):
         get_blobs().remove(key)
     return {"id": id}
 

@@ -9,21 +9,31 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from api import dify_errors
 from api.openai.errors import BLUEPRINTS as OPENAI
 from api.openai.errors import error_body, retry_header
+from api.user_data_replies import NO_USER_DATA
 from models.errors import RedtenError
+from tasks.blobs import BlobsAway
 
 log = logging.getLogger(__name__)
 
 STATUS = {
+    "address_not_allowed": 403,
     "answer_not_found": 404,
     "broken_weights": 500,
     "cancelled": 409,
     "collection_exists": 409,
     "collection_not_found": 404,
+    "data_lost": 404,
+    "data_not_found": 404,
     "deadline": 504,
+    "default_collection": 409,
     "decode_failed": 500,
     "document_not_found": 404,
+    "embedding_failed": 409,
+    "embedding_not_found": 404,
+    "embedding_not_over": 409,
     "forbidden": 403,
     "internal_error": 500,
     "invalid_token": 401,
@@ -33,6 +43,8 @@ STATUS = {
     "job_over": 409,
     "key_not_found": 404,
     "last_owner": 409,
+    "location_not_allowed": 403,
+    "location_taken": 409,
     "lost": 500,
     "member_not_found": 404,
     "no_blobs": 503,
@@ -41,6 +53,8 @@ STATUS = {
     "not_yet_answered": 504,
     "read_only": 403,
     "signup_disabled": 403,
+    "source_exists": 409,
+    "source_not_found": 404,
     "stopping": 503,
     "stream_broken": 500,
     "tenant_not_found": 404,
@@ -50,17 +64,32 @@ STATUS = {
     "unknown_model": 404,
 }
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
-RETRY_AFTER_S = {"too_many_streams": "2"}
+RETRY_AFTER_S = {"too_many_streams": "2", "unavailable": "2"}
 # The published contract answers a bad token with 400 on these.
-CONTRACT = ("users", "jobs", "answers")
+CONTRACT = ("users", "jobs", "answers", "user_data")
 # Published clients parse a refusal like a success: the same keys, with nothing in them.
 NO_USER = {"user_id": -1, "email": "", "state": -1, "verified": -1, "role": "", "token": ""}
+NOTHING: dict[str, dict[str, Any]] = {
+    "user_data.upload_data": NO_USER_DATA,
+    "user_data.search_user_data": {"data": []},
+    "user_data.change_user_data": {"data": NO_USER_DATA},
+}
 # How the contract begins its word on a body that cannot be read.
 REFUSALS = {
     "users.log_in": "Login failed - please ensure email and password were set correctly in the"
     " request",
     "users.sign_up": "User creation failed - please ensure email and password were set correctly in"
     " the request",
+    "user_data.search_user_data": "User search data failed - please ensure user_id is set in the"
+    " request",
+    "user_data.change_user_data": "User update data failed - please ensure user_id and data_id are"
+    " set in the request",
+}
+# What failed, in the contract's words, where a token is invalid.
+FAILURES = {
+    "user_data.upload_data": "User data upload failed",
+    "user_data.search_user_data": "User search data failed",
+    "user_data.change_user_data": "User update data failed",
 }
 
 
@@ -68,6 +97,8 @@ def status_of(code: str) -> int:
     """What is not listed is the request's own fault."""
     if code == "invalid_token" and request.blueprint in CONTRACT:
         return 400
+    if code == "invalid_token" and request.blueprint in dify_errors.BLUEPRINTS:
+        return 403  # by which Dify tells a wrong key from a wrong address
     return STATUS.get(code, 400)
 
 
@@ -75,12 +106,16 @@ def body_of(code: str, message: str, **more: Any) -> dict[str, Any]:
     """The uniform error body, with what published clients look for, or else OpenAI's."""
     if request.blueprint in OPENAI:
         return error_body(code, message, status_of(code), more.get("fields"))
-    empty = NO_USER if request.blueprint == "users" else {}
-    return {**empty, "code": code, "message": message, "msg": message, **more}
+    if request.blueprint in dify_errors.BLUEPRINTS:
+        return dify_errors.error_body(code, message, status_of(code))
+    empty = NO_USER if request.blueprint == "users" else NOTHING.get(request.endpoint or "")
+    return {**(empty or {}), "code": code, "message": message, "msg": message, **more}
 
 
 def _refused(error: RedtenError) -> ResponseReturnValue:
     message = _worded(error.message) if error.code == "bad_json" else error.message
+    if error.code == "invalid_token" and (failure := FAILURES.get(request.endpoint or "")):
+        message = message.replace("Request failed", failure)
     wait_s = RETRY_AFTER_S.get(error.code)
     headers = {"Retry-After": wait_s} if wait_s else {}
     if request.blueprint in OPENAI:
@@ -120,6 +155,11 @@ def _database_away(error: Exception) -> ResponseReturnValue:
     return body_of("unavailable", "the database does not answer; try again in a moment"), 503
 
 
+def _blobs_away(error: BlobsAway) -> ResponseReturnValue:
+    log.error("the file store fails: %s", error)
+    return body_of("unavailable", "the file store does not answer; try again in a moment"), 503
+
+
 def _broken(error: Exception) -> ResponseReturnValue:
     log.exception("%s %s failed", request.method, request.path, exc_info=error)
     return body_of("internal_error", "something broke on the server; its log says what"), 500
@@ -132,6 +172,7 @@ def register(app: APIFlask) -> None:
     _on(app, RedtenError, _refused)
     for away in DATABASE_AWAY:
         _on(app, away, _database_away)
+    _on(app, BlobsAway, _blobs_away)
     _on(app, Exception, _broken)
 
 

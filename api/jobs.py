@@ -7,6 +7,7 @@ from apiflask import APIBlueprint
 from api.asking import ASK, ask, withdraw
 from api.auth import caller, signed_in
 from api.questions import JobIn
+from api.rag import reach
 from api.replies import JobOut, JobResultOut
 from models.answer import answers_of_job
 from models.errors import RedtenError
@@ -27,27 +28,22 @@ def create_job(json_data: JobIn) -> Job:
     """Ask a question; the answer is fetched with the job's id."""
     _supported(json_data)
     wanted = json_data.ask
+    found = reach(caller(), wanted.collection, wanted.rag)
     return ask(
         wanted.msg,
-        wanted.collection,
-        wanted.params(),
+        found.collection,
+        wanted.params() | found.params(),
         worker_id=json_data.worker_id,
         tags=wanted.tags,
         data=wanted.data or {},
         **wanted.threads(),
+        **found.columns(),
     )
 
 
 def _supported(wanted: JobIn) -> None:
     if wanted.job_type != ASK:
         raise RedtenError("unknown_job_type", "job_type must be 1: ask a question")
-    rag = wanted.ask.rag
-    if rag.dirs or rag.s3 or rag.caches or rag.rss:
-        raise RedtenError(
-            "unsupported_source",
-            "rag.dirs, s3, caches and rss are not read with a question: "
-            "`redten ingest` the documents, then name their collection",
-        )
 
 
 @blueprint.get("/job/<number:id>")

@@ -34,6 +34,11 @@ NAMES = {
     "users.sign_up": ("user", "post"),
     "users.get_user": ("user", "get"),
     "answers.search_results": ("answers", "search"),
+    "user_data.upload_data": ("data", "upload"),
+    "user_data.search_user_data": ("data", "search"),
+    "user_data.change_user_data": ("data", "put"),
+    "user_data.download_data": ("data", "get"),
+    "user_data.delete_data": ("data", "delete"),
 }
 
 

@@ -3,12 +3,14 @@
 import uuid
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
-from api.schemas import INT32, In, Label, Number, Real, Ref
+from api.retrieval_schemas import FiltersIn, Mode
+from api.schemas import INT32, Address, In, Label, Number, Real, Ref
 from settings import settings
 
 MOST_STOPS = 16
+MOST_PLACES = 16
 NUMBERS = (
     "temperature",
     "top_p",
@@ -28,6 +30,7 @@ def _as_list(value: object) -> object:
 
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Stops = Annotated[list[Stop], BeforeValidator(_as_list)]
+Addresses = Annotated[list[Address], Field(default_factory=list, max_length=MOST_PLACES)]
 
 
 def threads(session_id: str | None, derived_session_id: str | None = None) -> dict[str, str]:
@@ -82,20 +85,39 @@ class RagIn(In):
     `match_docs` chunks are retrieved; the best `max_doc_scores` of them whose cosine to the
     question is at least `min_q_score` are used. An answer whose best support is below
     `min_a_score` is marked as not supported.
+
+    `caches` are further collections to search. `dirs`, `s3` and `rss` are folders of the worker,
+    places in S3, and pages or feeds: the question waits until they have been read. `neighbours`
+    chunks on either side of a passage follow it into the prompt. `rerank` is true by default where
+    there is a reranker.
     """
 
-    dirs: list[Any] = Field(default_factory=list)
-    s3: list[Any] = Field(default_factory=list)
-    caches: list[Any] = Field(default_factory=list)
-    rss: list[Any] = Field(default_factory=list)
+    dirs: Addresses
+    s3: Addresses
+    caches: list[Ref] = Field(default_factory=list, max_length=MOST_PLACES)
+    rss: Addresses
     match_docs: int = Field(3, ge=1, le=50)
     max_doc_scores: int = Field(3, ge=1, le=50)
     min_q_score: Real = Field(0.3, ge=-1, le=1)
     min_a_score: Real = Field(0.3, ge=-1, le=1)
+    mode: Mode = "hybrid"
+    neighbours: int = Field(0, ge=0, le=5)
+    rerank: bool | None = None
+    filters: FiltersIn = FiltersIn()
+
+    @field_validator("rerank")
+    @classmethod
+    def _with_a_reranker(cls, value: bool | None) -> bool | None:
+        if value and not settings.reranker:
+            raise ValueError("there is no reranker here: leave it out")
+        return value
 
     def limits(self) -> dict[str, Any]:
         """What the chain needs to know of it."""
-        return self.model_dump(exclude={"dirs", "s3", "caches", "rss"})
+        limits = {"match_docs", "max_doc_scores", "min_q_score", "min_a_score"}
+        chosen = self.model_dump(include={"mode", "neighbours", "rerank"}, exclude_defaults=True)
+        filters = self.filters.told()
+        return self.model_dump(include=limits) | chosen | ({"filters": filters} if filters else {})
 
 
 class AskIn(SamplingIn):

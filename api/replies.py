@@ -140,56 +140,6 @@ class SearchOut(Out):
     msg: str = "success"
 
 
-class CollectionOut(Out):
-    """A collection; the counts are of documents that are searchable."""
-
-    id: int
-    name: str
-    visibility: str
-    mine: bool
-    documents: int
-    chunks: int
-    embed_model_name: str
-    notes: str | None
-    created_at: Stamp
-    updated_at: Stamp | None
-
-
-class CollectionsOut(Out):
-    """All collections that the caller may read."""
-
-    collections: list[CollectionOut]
-    msg: str = "success"
-
-
-class DocumentOut(Out):
-    """A document and its progress: each stage as [done, total], total 0 while unknown."""
-
-    id: int
-    collection: str
-    name: str
-    size_in_bytes: int
-    content_sha256: str
-    state: int
-    status: str
-    step: str | None
-    stages: dict[str, list[int]]
-    pages: int | None
-    chunks: int | None
-    code: str | None
-    msg: str | None
-    unchanged: bool = False
-    created_at: Stamp
-    updated_at: Stamp | None
-
-
-class DocumentsOut(Out):
-    """All documents of a collection."""
-
-    documents: list[DocumentOut]
-    msg: str = "success"
-
-
 class GoneOut(Out):
     """What was removed."""
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 INT32 = 2**31 - 1
+INT64 = 2**63 - 1
 
 
 def _confidence(value: float) -> float:
@@ -28,6 +29,7 @@ Confidence = Annotated[
 ]
 Text = Annotated[str, StringConstraints(max_length=200_000)]
 Ref = Annotated[str, StringConstraints(max_length=128)] | Annotated[int, Field(strict=True)]
+Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1024)]
 Label = Annotated[str, StringConstraints(max_length=64)]
 Name = Annotated[
     str,
@@ -36,6 +38,13 @@ Name = Annotated[
     ),
     AfterValidator(_nameable),
 ]
+FileName = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$"
+    ),
+]
+Size = Annotated[int, Field(ge=-INT64, le=INT64)]
 
 
 class In(BaseModel):
@@ -96,12 +105,46 @@ class ReviewIn(In):
     data: dict[str, Any] | None = None
 
 
-class CollectionIn(In):
+class RecipeIn(In):
+    """How a collection's documents are cut, indexed and embedded; sizes in the model's tokens.
+
+    What is left out stays as it is. Neighbouring chunks share at most a third of their size.
+    """
+
+    language: Label | None = None
+    chunk_tokens: int | None = Field(None, ge=16, le=8192)
+    chunk_overlap: int | None = Field(None, ge=0, le=2730)
+    embed_model_name: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+
+    def recipe(self) -> dict[str, str | int]:
+        """What was asked for."""
+        return self.model_dump(include=set(RecipeIn.model_fields), exclude_none=True)
+
+
+class CollectionIn(RecipeIn):
     """A new collection, the caller's own."""
 
     name: Name
     visibility: Literal["private", "tenant", "public"] = "private"
     notes: Text | None = None
+
+
+class SourceIn(In):
+    """A place to keep a collection up to date with; read once if `every_s` is null.
+
+    Its documents are called by their paths, keys or URLs, after the `prefix`.
+    """
+
+    collection: Ref
+    address: Address
+    every_s: int | None = Field(None, ge=60, le=INT32)
+    prefix: Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+
+
+class SourceGoneIn(In):
+    """Whether its documents go with it."""
+
+    documents: bool = False
 
 
 class KeyIn(In):
@@ -130,12 +173,41 @@ class EventsIn(In):
     last_event_id: str | None = Field(None, max_length=64)
 
 
-class UploadIn(In):
-    """What the document is called; a path below the folder that it came from."""
+class DocumentsIn(In):
+    """With `parent_id` only what is attached to that document."""
 
-    name: Annotated[
-        str,
-        StringConstraints(
-            strip_whitespace=True, min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$"
-        ),
-    ]
+    parent_id: Number | None = None
+
+
+class UploadIn(In):
+    """What the document is called: a path below the folder that it came from.
+
+    With `data_id` its content is that of one of the caller's data, and so is its name if none is
+    given.
+    """
+
+    name: FileName | None = None
+    data_id: Number | None = None
+
+
+class DataSearchIn(In):
+    """Conditions on one's own data: texts that are contained, in whichever case, and sizes."""
+
+    data_id: Number | None = None
+    filename: Text | None = None
+    data_type: Text | None = None
+    comments: Text | None = None
+    encoding: Text | None = None
+    sloc: Text | None = None
+    above_bytes: Size | None = None
+    below_bytes: Size | None = None
+
+
+class DataChangeIn(In):
+    """A new description of one's own data; null leaves things as they are."""
+
+    data_id: Number
+    filename: Annotated[FileName, StringConstraints(max_length=511)] | None = None
+    data_type: Label | None = None
+    comments: Annotated[str, StringConstraints(max_length=512)] | None = None
+    encoding: Label | None = None

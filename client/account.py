@@ -53,6 +53,10 @@ class Account:
         """`Connection.lines` with the user's token."""
         return self.connection.lines(path, self.user().token.get_secret_value(), headers)
 
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """`Connection.pieces` with the user's token."""
+        return self.connection.pieces(path, self.user().token.get_secret_value())
+
     def _login(self) -> User:
         return read(User, self.connection.call("POST", "/login", json=self._credentials()))
 

@@ -1,11 +1,14 @@
 """The commands about people, collections and documents."""
 
+from typing import Any, cast
+
 import click
 from click.core import ParameterSource
 
 from client.client import Client
-from client.command import Failure, emit, json_option, tell, with_client
-from client.records import Collection, Document
+from client.collection_records import Collection, Document, Rebuild
+from client.command import Failure, emit, json_option, printable, tell, with_client
+from client.recipes import Recipe
 from client.show import shorten, table
 from settings import settings
 
@@ -43,8 +46,9 @@ def set_role(client: Client, email: str, role: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def collections(ctx: click.Context, as_json: bool) -> None:
-    """List the collections that can be asked, or make one."""
-    ctx.default_map = {"create": {"as_json": as_json}}
+    """List the collections that can be asked; make, change or remove one."""
+    told = {"as_json": as_json}
+    ctx.default_map = {"create": told, "set": told, "rm": told}
     if ctx.invoked_subcommand is None:
         _list_collections(as_json)
 
@@ -71,6 +75,43 @@ def create(client: Client, name: str, visibility: str, notes: str | None, as_jso
     """Make a collection of your own."""
     made = client.create_collection(name, visibility, notes)
     tell(made, f"made collection {made.name}, {made.visibility}", as_json)
+
+
+@collections.command("set")
+@click.argument("name")
+@click.option("--chunk-tokens", type=int, help="Largest chunk, in tokens of the embedding model.")
+@click.option("--overlap", "chunk_overlap", type=int, help="Tokens that neighbours share.")
+@click.option("--language", help="Language of the texts, as Postgres calls it; `simple`: any.")
+@click.option("--embed-model", "embed_model_name", help="Embedding model, by name.")
+@json_option
+@with_client
+def set_recipe(client: Client, name: str, as_json: bool, **options: Any) -> None:
+    """Change how documents are cut, indexed and embedded; all are read again meanwhile."""
+    changes = {option: value for option, value in options.items() if value is not None}
+    if not changes:
+        raise Failure("nothing to change: name a setting, as --chunk-tokens 150")
+    made = client.recipes.change(name, **cast(Recipe, changes))
+    told = f"{made.name} is made anew and serves as it was until then; `redten collections` tells"
+    tell(made, told if made.rebuild else f"{made.name} has these settings", as_json)
+
+
+@collections.command("rm")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@with_client
+def remove_collection(client: Client, name: str, yes: bool, as_json: bool) -> None:
+    """Remove a collection with all documents and sources in it; answers drawn from it stay."""
+    found = [c for c in client.collections() if name in (c.name, str(c.id))]
+    # Of several of one name the server means one's own.
+    chosen = next((c for c in found if c.mine), next(iter(found), None))
+    if chosen is None:
+        raise Failure(f"there is no collection {name}")
+    if not yes:
+        told = f"Remove collection {chosen.name} with its {chosen.documents} documents?"
+        click.confirm(printable(told), abort=True, err=True)
+    client.delete_collection(str(chosen.id))
+    tell(chosen, f"removed collection {chosen.name}", as_json)
 
 
 @click.group(invoke_without_command=True)
@@ -128,18 +169,33 @@ def _named(present: list[Document], name_or_id: str) -> Document | None:
 
 
 def _collections_text(found: list[Collection]) -> str:
-    headers = ("ID", "NAME", "VISIBILITY", "MINE", "DOCUMENTS", "CHUNKS", "NOTES")
+    headers = ("ID", "NAME", "VISIBILITY", "MINE", "DOCUMENTS", "CHUNKS", "REBUILD", "NOTES")
     rows = (
-        (c.id, c.name, c.visibility, "yes" if c.mine else "", c.documents, c.chunks, c.notes)
+        (
+            *(c.id, c.name, c.visibility, "yes" if c.mine else "", c.documents, c.chunks),
+            _rebuild_text(c.rebuild),
+            c.notes,
+        )
         for c in found
     )
     return table(headers, rows)
 
 
+def _rebuild_text(rebuild: Rebuild | None) -> str:
+    if rebuild is None:
+        return ""
+    if rebuild.given_up:
+        return shorten(f"given up: {rebuild.given_up}")
+    return f"{rebuild.done} of {rebuild.documents} documents"
+
+
 def _documents_text(found: list[Document]) -> str:
-    headers = ("ID", "NAME", "STATUS", "PAGES", "CHUNKS", "BYTES", "CHANGED", "REASON")
+    headers = ("ID", "NAME", "STATUS", "PAGES", "CHUNKS", "BYTES", "CHANGED", "NOTE")
     rows = (
-        (d.id, d.name, d.status, d.pages, d.chunks, d.size_in_bytes, d.updated_at, shorten(d.msg))
+        (
+            *(d.id, d.name, d.status, d.pages, d.chunks, d.size_in_bytes, d.updated_at),
+            shorten(d.msg or d.scanned),
+        )
         for d in found
     )
     return table(headers, rows)

@@ -8,7 +8,7 @@ from typing import Self, TextIO
 
 from tqdm import tqdm
 
-from client.records import Document
+from client.collection_records import Document
 from client.transfer import Outcome
 
 UPLOAD = "upload"

@@ -10,18 +10,22 @@ import requests
 from pydantic import SecretStr
 
 from client.account import Account
+from client.collection_records import Collection, Document
 from client.connection import Connection, base_url, client_certificate
+from client.data import Data
+from client.embeddings import Embeddings
 from client.errors import JobFailed
 from client.events import Event, follow
 from client.keys import Keys
 from client.paths import documents_of, quoted
 from client.patience import patiently, pauses
 from client.question import Options, job_body
-from client.records import Answer, Collection, Document, Job, Member, State, User, read
-from client.upload import UploadBody
+from client.recipes import Recipes
+from client.records import Answer, Job, Member, State, User, read
+from client.retrieval import Retrieval
+from client.sources import Sources
+from client.upload import upload_document
 from settings import Settings
-
-UPLOAD_S = 300.0
 
 
 class Client:
@@ -44,6 +48,11 @@ class Client:
         self._account = Account(self.connection, email, secret, username)
         self._call = self._account.call
         self.keys = Keys(self._call)
+        self.recipes = Recipes(self._call)
+        self.sources = Sources(self._call)
+        self.data = Data(self._account)
+        self.retrieval = Retrieval(self._call)
+        self.embeddings = Embeddings(self._account)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -194,9 +203,13 @@ class Client:
         body = {"name": name, "visibility": visibility, "notes": notes}
         return read(Collection, self._call("POST", "/collections", json=body))
 
-    def documents(self, collection: str) -> list[Document]:
-        """What is in the collection, named by name or id."""
-        body = self._call("GET", documents_of(collection))
+    def delete_collection(self, collection: str) -> None:
+        """Remove the collection, named by name or id, with all documents and sources in it."""
+        self._call("DELETE", f"/collections/{quoted(collection)}")
+
+    def documents(self, collection: str, parent_id: int | None = None) -> list[Document]:
+        """What is in the collection, named by name or id, or attached to that document of it."""
+        body = self._call("GET", documents_of(collection), params={"parent_id": parent_id})
         return [read(Document, record) for record in body.get("documents") or []]
 
     def document(self, document_id: int) -> Document:
@@ -214,19 +227,7 @@ class Client:
 
         `on_bytes` is told how many bytes have gone so far. OSError if the file cannot be read.
         """
-        with path.open("rb") as file:
-            body = UploadBody(file, path.stat().st_size, on_bytes)
-            return read(
-                Document,
-                self._call(
-                    "POST",
-                    documents_of(collection),
-                    params={"name": name},
-                    data=body,
-                    headers={"Content-Type": "application/octet-stream"},
-                    answer_s=UPLOAD_S,
-                ),
-            )
+        return read(Document, upload_document(self._call, collection, path, name, on_bytes))
 
     def delete_document(self, collection: str, document_id: int) -> None:
         """Take the document and its chunks out of the collection."""
@@ -241,5 +242,4 @@ class Client:
 
     def set_role(self, email: str, role: str) -> Member:
         """Make a user owner, expert, member or agent of the tenant; for its owners only."""
-        path = f"/members/{quoted(email)}"
-        return read(Member, self._call("PUT", path, json={"role": role}))
+        return read(Member, self._call("PUT", f"/members/{quoted(email)}", json={"role": role}))

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from settings import Settings
 
 CONNECT_S = 5.0
 ANSWER_S = 30.0
+PIECE_BYTES = 1 << 16
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class Connection:
         path: str,
         *,
         token: str | None = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
         answer_s: float = ANSWER_S,
         **sending: Any,
     ) -> dict[str, Any]:
@@ -112,17 +113,48 @@ class Connection:
         except requests.RequestException as exc:
             raise unheard(exc, self.origin, self.ca) from exc
 
+    def pieces(self, path: str, token: str | None) -> Iterator[bytes]:
+        """The bytes of a file, from wherever the server says it is; ClientError as `lines`."""
+        try:
+            with self._send(
+                "GET", path, token, None, ANSWER_S, may_redirect=True, stream=True
+            ) as response:
+                link = response.headers["Location"] if response.is_redirect else None
+                if link is None:
+                    yield from response.iter_content(PIECE_BYTES)
+        except requests.RequestException as exc:
+            raise unheard(exc, self.origin, self.ca) from exc
+        if link is not None:
+            yield from self._from_store(link)
+
+    def _from_store(self, link: str) -> Iterator[bytes]:
+        """The bytes behind a link. Its host is not ours: it gets no token."""
+        # Errors name the host alone: whoever has the link can read the file.
+        store = f"the store at {urlsplit(link).netloc}"
+        try:
+            with self.session.get(
+                link, auth=Token(None), timeout=(CONNECT_S, ANSWER_S), stream=True
+            ) as response:
+                if not response.ok:
+                    said = f"{store} answered with {response.status_code}"
+                    raise ClientError(said, code="store_refused", status=response.status_code)
+                yield from response.iter_content(PIECE_BYTES)
+        except requests.RequestException as exc:
+            said = f"{store} broke off or cannot be reached from here"
+            raise ClientError(said, code="store_unreachable") from exc
+
     def _send(
         self,
         method: str,
         path: str,
         token: str | None,
-        headers: dict[str, str] | None,
+        headers: Mapping[str, str | bytes] | None,
         answer_s: float,
+        may_redirect: bool = False,
         **sending: Any,
     ) -> requests.Response:
         # Bytes, since a str goes out as Latin-1, which does not hold every name.
-        own: dict[str, str | bytes] = dict(headers or {})
+        own = dict(headers or {})
         if self.tenant:
             own["X-Redten-Tenant"] = self.tenant.encode(errors="replace")
         began = time.monotonic()
@@ -141,7 +173,7 @@ class Connection:
         )
         took_ms = (time.monotonic() - began) * 1000
         log.debug("%s %s %s %.0f ms", method, response.url, response.status_code, took_ms)
-        if not 200 <= response.status_code < 300:
+        if not (200 <= response.status_code < 300 or (may_redirect and response.is_redirect)):
             raise refused(response)
         return response
 

@@ -84,16 +84,42 @@ class Job(BaseModel):
 
 
 class Passage(BaseModel):
-    """A stored piece of a document that an answer was drawn from."""
+    """A stored piece of a document that an answer was drawn from; `locator` says where it stands.
+
+    That is in terms of its format: a page, slide, sheet, range of rows or lines.
+    """
 
     model_config = CONFIG
 
     text: str
     source: str | None = None
     page: int | None = None
+    locator: dict[str, Any] = Field(default_factory=dict)
     score: float | None = None
     id: int | None = None
     document_id: int | None = None
+
+
+class Span(BaseModel):
+    """Characters of a text, `end` not included."""
+
+    model_config = CONFIG
+
+    start: int
+    end: int
+
+
+class Citation(Span):
+    """A sentence of an answer, and which of its passages bears it out, counted from 0.
+
+    `quote` are the characters of the passage that are nearest to it; the score lies in 0..1.
+    """
+
+    passage: int
+    source: str | None = None
+    page: int | None = None
+    score: float | None = None
+    quote: Span | None = None
 
 
 class Answer(BaseModel):
@@ -143,6 +169,11 @@ class Answer(BaseModel):
         return [read(Passage, passage) for passage in (self.data or {}).get("passages") or []]
 
     @property
+    def citations(self) -> list[Citation]:
+        """The sentences that a passage bears out, in order."""
+        return [read(Citation, one) for one in (self.data or {}).get("citations") or []]
+
+    @property
     def grounded(self) -> bool | None:
         """Whether passages were in the prompt; None when the server does not say."""
         return (self.data or {}).get("grounded")
@@ -151,51 +182,6 @@ class Answer(BaseModel):
     def supported(self) -> bool | None:
         """Whether a passage bears the answer out; None when the server does not say."""
         return (self.data or {}).get("supported")
-
-
-class Collection(BaseModel):
-    """Documents that are asked together."""
-
-    model_config = CONFIG
-
-    id: int
-    name: str
-    visibility: str
-    mine: bool = False
-    documents: int = 0
-    chunks: int = 0
-    embed_model_name: str | None = None
-    notes: str | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
-
-
-class Document(BaseModel):
-    """A file in a collection, and how far the work on it is: `stages` maps to (done, total)."""
-
-    model_config = CONFIG
-
-    id: int
-    name: str
-    state: State
-    collection: str | None = None
-    status: str | None = None
-    step: str | None = None
-    stages: dict[str, tuple[int, int]] = Field(default_factory=dict)
-    size_in_bytes: int | None = None
-    content_sha256: str | None = None
-    pages: int | None = None
-    chunks: int | None = None
-    code: str | None = None
-    msg: str | None = None
-    unchanged: bool = False
-    created_at: str | None = None
-    updated_at: str | None = None
-
-    @property
-    def over(self) -> bool:
-        """Done or failed: nothing will change any more."""
-        return self.state in OVER
 
 
 class Member(BaseModel):

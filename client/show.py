@@ -1,9 +1,9 @@
 """Records as text for people."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from client.records import Answer, Passage
+from client.records import Answer, Citation, Passage
 
 NOT_GROUNDED = "not grounded: no passage was near enough to the question, the model answered alone"
 NOT_SUPPORTED = "not supported: no passage bears this answer out"
@@ -33,9 +33,24 @@ def shorten(text: str | None, width: int = 60) -> str:
     return textwrap.shorten(text or "", width, placeholder=" ...")
 
 
-def place(source: str | None, page: int | None) -> str | None:
-    """`handbook.pdf, page 3`, as far as it is known."""
-    return f"{source}, page {page}" if source and page else source
+def place(
+    source: str | None, page: int | None, locator: Mapping[str, object] | None = None
+) -> str | None:
+    """`handbook.pdf, page 3` or `oil.xlsx, sheet 2019, rows 4-9`, as far as it is known."""
+    where = located(locator or {}) or (f"page {page}" if page else "")
+    return f"{source}, {where}" if source and where else source
+
+
+def located(locator: Mapping[str, object]) -> str:
+    """A place in terms of its format, ranges of rows and the like last; empty if nothing is."""
+    ranges = {unit: spans for unit, spans in locator.items() if isinstance(spans, list) and spans}
+    named = [f"{unit} {value}" for unit, value in locator.items() if unit not in ranges]
+    return ", ".join([*map(shorten, named), *(_range(*one) for one in ranges.items())])
+
+
+def _range(unit: str, ends: list[object]) -> str:
+    first, last = ends[0], ends[-1]
+    return f"{unit} {first}-{last}" if first != last else f"{unit.removesuffix('s')} {first}"
 
 
 def pairs(named: Iterable[tuple[str, object]]) -> str:
@@ -66,6 +81,7 @@ def result_text(answer: Answer) -> str:
         f"Q: {(answer.question or '').strip()}\n",
         answer_text(answer),
         pairs(_origin(answer)),
+        pairs(("cited", _citation_text(answer, one)) for one in answer.citations),
         review_text(answer),
         *(_passage_text(passage) for passage in answer.passages),
     ]
@@ -115,7 +131,15 @@ def _origin(answer: Answer) -> list[tuple[str, object]]:
     ]
 
 
+def _citation_text(answer: Answer, citation: Citation) -> str:
+    """The sentence on one line, and where the passage that bears it out stands."""
+    sentence = " ".join((answer.answer or "")[citation.start : citation.end].split())
+    passages = answer.passages
+    locator = passages[citation.passage].locator if citation.passage < len(passages) else {}
+    return f"{sentence} ({place(citation.source, citation.page, locator) or 'a passage'})"
+
+
 def _passage_text(passage: Passage) -> str:
-    where = place(passage.source, passage.page) or "a passage"
+    where = place(passage.source, passage.page, passage.locator) or "a passage"
     score = "" if passage.score is None else f" ({passage.score:.2f})"
     return f"\n{where}{score}\n{textwrap.indent(passage.text.strip(), '    ')}"

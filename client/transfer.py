@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from client.client import Client
+from client.collection_records import Document
 from client.errors import ClientError
 from client.patience import patiently, pauses
-from client.records import Document, State
+from client.records import State
 
 IN_FLIGHT = 8
 
@@ -32,6 +33,11 @@ class Outcome:
             return "failed"
         return "unchanged" if self.document and self.document.unchanged else "stored"
 
+    @property
+    def attached(self) -> bool:
+        """Whether it came with another file."""
+        return self.document is not None and self.document.parent_id is not None
+
 
 class Watcher(Protocol):
     """Whoever wants to see how far it is."""
@@ -47,7 +53,10 @@ class Watcher(Protocol):
 
 
 class Transfer:
-    """Files into one collection; `outcomes` grows as they are over, in no particular order."""
+    """Files into one collection, and what is attached to them.
+
+    `outcomes` grows as they are over, in no particular order.
+    """
 
     def __init__(self, client: Client, collection: str, watcher: Watcher) -> None:
         self.outcomes: list[Outcome] = []
@@ -55,6 +64,7 @@ class Transfer:
         self._collection = collection
         self._watcher = watcher
         self._in_flight: dict[str, Document] = {}
+        self._opened: set[int] = set()
         self._lost: ClientError | None = None
 
     def send(self, path: Path, name: str) -> None:
@@ -102,9 +112,26 @@ class Transfer:
             reason = document.msg or "the server gives no reason"
             self._settle(Outcome(name, document, code=document.code, reason=reason))
         elif document.over:
-            self._settle(Outcome(name, document))
+            self._open(name, document)
         else:
             self._in_flight[name] = document
+
+    def _open(self, name: str, document: Document) -> None:
+        """Its attachments were entered before it was stored, and may still be on their way."""
+        try:
+            attached = self._attached_to(document)
+        except ClientError as exc:
+            return self._settle(Outcome(name, document, code=exc.code, reason=str(exc)))
+        self._settle(Outcome(name, document))
+        for child in attached:
+            self._take(child.name, child.model_copy(update={"unchanged": document.unchanged}))
+
+    def _attached_to(self, document: Document) -> list[Document]:
+        """Told once: two files of the same content are one document."""
+        if not document.attachments or document.id in self._opened:
+            return []
+        self._opened.add(document.id)
+        return self._bravely(lambda: self._client.documents(self._collection, document.id))
 
     def _settle(self, outcome: Outcome) -> None:
         self._in_flight.pop(outcome.name, None)

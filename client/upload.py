@@ -1,9 +1,13 @@
 """A file on its way to the server."""
 
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from client.paths import documents_of
 
 BLOCK_BYTES = 65_536
+UPLOAD_S = 300.0  # a silence that long after the last byte ends it
 
 
 class UploadBody:
@@ -25,3 +29,22 @@ class UploadBody:
         if block and self._on_bytes:
             self._on_bytes(self._file.tell())
         return block
+
+
+def upload_document(
+    call: Callable[..., Any],
+    collection: str,
+    path: Path,
+    name: str,
+    on_bytes: Callable[[int], None] | None,
+) -> Any:
+    """What the server says of the document; `call` is `Account.call`."""
+    with path.open("rb") as file:
+        return call(
+            "POST",
+            documents_of(collection),
+            params={"name": name},
+            data=UploadBody(file, path.stat().st_size, on_bytes),
+            headers={"Content-Type": "application/octet-stream"},
+            answer_s=UPLOAD_S,
+        )

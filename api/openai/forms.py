@@ -78,8 +78,9 @@ def usage(answer: Answer) -> dict[str, Any]:
 
 
 def redten(answer: Answer) -> dict[str, Any]:
-    """The field of our own: under which job the answer is kept, and what it was made from."""
-    passages: Any = (answer.data or {}).get("passages", [])
+    """The field of our own: under which job the answer is kept, and what bears it."""
+    data: Any = answer.data or {}
+    passages = data.get("passages", [])
     return {
         "job_id": answer.job_id,
         "answer_id": answer.id,
@@ -89,6 +90,15 @@ def redten(answer: Answer) -> dict[str, Any]:
             for one in passages
             if one.get("in_prompt")
         ],
+        "citations": [_citation(one, passages) for one in data.get("citations", [])],
+    }
+
+
+def _citation(cited: dict[str, Any], passages: list[dict[str, Any]]) -> dict[str, Any]:
+    quote, text = cited["quote"], passages[cited["passage"]]["text"]
+    return {name: cited[name] for name in ("start", "end", "page", "score")} | {
+        "file": cited["source"],
+        "text": text[quote["start"] : quote["end"]],
     }
 
 

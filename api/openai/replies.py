@@ -17,6 +17,17 @@ class SourceOut(Out):
     text: str
 
 
+class CitationOut(Out):
+    """Characters `start` to `end` of the answer, borne by `text` of a file's page."""
+
+    start: int
+    end: int
+    file: str
+    page: int
+    score: float
+    text: str
+
+
 class RedtenOut(Out):
     """What redten knows of an answer beside OpenAI's fields."""
 
@@ -24,6 +35,7 @@ class RedtenOut(Out):
     answer_id: int
     score: float | None
     sources: list[SourceOut]
+    citations: list[CitationOut]
 
 
 class CachedOut(Out):

@@ -24,6 +24,9 @@ CONTRACT = {
     ("/collections", "get"),
     ("/collections", "post"),
     ("/documents/{id}", "get"),
+    ("/user/data", "post"),
+    ("/user/data", "put"),
+    ("/user/data/search", "post"),
     ("/members", "get"),
     ("/members/{email}", "put"),
 }

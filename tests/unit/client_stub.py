@@ -40,7 +40,10 @@ Reply = tuple[int, Any] | BaseException
 
 
 class Stub(BaseAdapter):
-    """Answers each route with its replies in turn; the last one stays."""
+    """Answers each route with its replies in turn; the last one stays.
+
+    A redirect's body is where it leads, which is a route of its own, called by its whole address.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,6 +98,8 @@ def _response(request: requests.PreparedRequest, status: int, body: Any) -> requ
     response.url = str(request.url)
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     response.raw = io.BytesIO(raw)
+    if status == 302:
+        response.headers["Location"] = body
     return response
 
 

@@ -61,6 +61,34 @@ def test_who_may_not_give_roles_is_told_so(stub: Stub) -> None:
     assert (result.exit_code, result.stderr) == (1, "redten: only owners may\n")
 
 
+def test_settings_of_a_collection_are_changed(stub: Stub) -> None:
+    rebuild = {"documents": 4, "done": 0, "given_up": None}
+    stub.on("PATCH", "/collections/lights", (202, COLLECTION | {"rebuild": rebuild}))
+
+    told = run(stub, "collections", "set", "lights", "--chunk-tokens", "100", "--overlap", "20")
+
+    assert "is made anew" in told.output
+    assert stub.asked("PATCH", "/collections/lights") == [
+        {"chunk_tokens": 100, "chunk_overlap": 20}
+    ]
+
+
+def test_how_far_a_rebuild_is_stands_in_the_list(stub: Stub) -> None:
+    rebuild = {"documents": 4, "done": 1, "given_up": None}
+    stub.on("GET", "/collections", (200, {"collections": [COLLECTION | {"rebuild": rebuild}]}))
+
+    assert "1 of 4 documents" in run(stub, "collections").output
+
+
+def test_pages_without_text_are_told_of(stub: Stub) -> None:
+    scan = {"id": 3, "name": "scan.pdf", "state": 3, "facts": {"scanned_pages": 12}}
+    stub.on("GET", "/collections/lights/documents", (200, {"documents": [scan]}))
+
+    told = run(stub, "documents", "-c", "lights").output
+
+    assert "12 pages without text (scanned?)" in told
+
+
 def test_collections_are_listed(stub: Stub) -> None:
     assert cells(run(stub, "collections"))[1] == ["1", "lights", "public", "2", "30"]
 
@@ -74,6 +102,35 @@ def test_a_collection_is_made_private_unless_told_otherwise(stub: Stub) -> None:
     made = stub.asked("POST", "/collections")
     assert [body["visibility"] for body in made] == ["private", "public"]
     assert stub.routes.count("GET /collections") == 0
+
+
+@pytest.mark.parametrize(("said", "gone"), [("y\n", 1), ("n\n", 0), ("", 0)])
+def test_a_collection_is_removed_once_that_is_confirmed(stub: Stub, said: str, gone: int) -> None:
+    stub.on("DELETE", "/collections/1", (200, {"id": 1}))
+
+    command = ["collections", "rm", "lights"]
+    result = CliRunner().invoke(main, command, obj=stub.client(), input=said)
+
+    assert "Remove collection lights with its 2 documents?" in result.stderr
+    assert len(deleted(stub)) == gone
+    assert result.exit_code == 1 - gone
+
+
+def test_a_script_removes_a_collection_unasked_and_its_own_before_anothers(stub: Stub) -> None:
+    own = COLLECTION | {"id": 2, "mine": True}
+    stub.on("GET", "/collections", (200, {"collections": [COLLECTION, own]}))
+    stub.on("DELETE", "/collections/2", (200, {"id": 2}))
+
+    result = run(stub, "collections", "rm", "lights", "--yes")
+
+    assert (result.exit_code, result.stdout) == (0, "removed collection lights\n")
+    assert deleted(stub) == ["DELETE /collections/2"]
+
+
+def test_an_unknown_collection_is_not_asked_about(stub: Stub) -> None:
+    result = run(stub, "collections", "rm", "nothing")
+
+    assert (result.exit_code, result.stderr) == (1, "redten: there is no collection nothing\n")
 
 
 def test_a_collection_that_is_there_is_one_line_and_exit_code_1(stub: Stub) -> None:

@@ -5,7 +5,8 @@ import io
 import pytest
 
 from client.bars import Bars
-from client.records import Document, State
+from client.collection_records import Document
+from client.records import State
 from client.transfer import Outcome
 
 

@@ -33,6 +33,19 @@ def test_a_collection_is_made(stub: Stub, client: Client) -> None:
     ]
 
 
+def test_a_recipe_is_changed_by_what_is_named_and_the_rebuild_is_told_of(
+    stub: Stub, client: Client
+) -> None:
+    made = _collection("x y") | {"rebuild": {"documents": 4, "done": 1, "given_up": None}}
+    stub.on("PATCH", "/collections/x%20y", (202, made))
+
+    changed = client.recipes.change("x y", chunk_tokens=100)
+
+    assert changed.rebuild is not None
+    assert (changed.rebuild.done, changed.rebuild.documents) == (1, 4)
+    assert stub.asked("PATCH", "/collections/x%20y") == [{"chunk_tokens": 100}]
+
+
 def test_documents_are_listed_looked_at_and_deleted(stub: Stub, client: Client) -> None:
     record = {"id": 3, "name": "a", "state": 2, "stages": {"load": [1, 4]}}
     stub.on("GET", "/collections/x%20y/documents", (200, {"documents": [record]}))
@@ -43,6 +56,17 @@ def test_documents_are_listed_looked_at_and_deleted(stub: Stub, client: Client) 
     assert client.document(3).stages == {"load": (1, 4)}
     client.delete_document("x y", 3)
     assert stub.routes[-1] == "DELETE /collections/x%20y/documents/3"
+
+
+def test_a_collection_is_removed_and_attachments_are_listed(stub: Stub, client: Client) -> None:
+    stub.on("DELETE", "/collections/x%20y", (200, {"id": 1}))
+    stub.on("GET", "/collections/x%20y/documents", (200, {"documents": []}))
+
+    client.delete_collection("x y")
+    client.documents("x y", 3)
+
+    assert stub.routes[-2] == "DELETE /collections/x%20y"
+    assert str(stub.requests[-1].url).endswith("/documents?parent_id=3")
 
 
 def test_a_role_is_set_by_email(stub: Stub, client: Client) -> None:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli import main
-from client.show import band
+from client.show import band, place
 from tests.unit.client_stub import ANSWER, Stub, answering
 
 
@@ -32,6 +32,42 @@ def test_a_result_shows_passages_and_the_newest_review(stub: Stub) -> None:
     assert "Q: how much oil?" in shown
     assert "handbook.pdf, page 3 (0.80)\n    oil" in shown
     assert "review     1,300\nconfidence 97.5 of 100, known fact\ncomputed   0.70" in shown
+
+
+def test_a_result_shows_which_passage_bears_each_sentence(stub: Stub) -> None:
+    said = "The lamp burns oil.\nA lot of it. Who knows?"
+    passages = [
+        {"source": "lamps.xlsx", "page": 2, "text": "oil", "locator": LOCATORS[2][0]},
+        {"source": "old.pdf", "page": 7, "text": "a lot"},
+    ]
+    citations = [
+        {"start": 0, "end": 19, "passage": 0, "source": "lamps.xlsx", "page": 2, "score": 0.9},
+        {"start": 20, "end": 32, "passage": 1, "source": "old.pdf", "page": 7},
+    ]
+    data = {"passages": passages, "citations": citations}
+    stub.on("GET", "/ai/result/5", (200, ANSWER | {"answer": said, "data": data}))
+
+    shown = run(stub, "result", "5").stdout
+
+    assert "cited      The lamp burns oil. (lamps.xlsx, sheet Oil, rows 4-9)\n" in shown
+    assert "cited      A lot of it. (old.pdf, page 7)\n" in shown
+    assert "Who knows? (" not in shown
+    assert "\nlamps.xlsx, sheet Oil, rows 4-9\n    oil" in shown
+
+
+LOCATORS = [
+    ({"page": 3}, "a, page 3"),
+    ({"slide": 2}, "a, slide 2"),
+    ({"rows": [4, 9], "sheet": "Oil"}, "a, sheet Oil, rows 4-9"),
+    ({"lines": [12, 12]}, "a, line 12"),
+    ({"section": "Lamps › Oil"}, "a, section Lamps › Oil"),
+    ({}, "a, page 1"),
+]
+
+
+@pytest.mark.parametrize(("locator", "told"), LOCATORS)
+def test_a_place_is_told_in_the_words_of_its_format(locator: dict[str, object], told: str) -> None:
+    assert place("a", 1, locator) == told
 
 
 def test_a_result_without_a_review_shows_none(stub: Stub) -> None:
