@@ -54,7 +54,7 @@ def direct() -> Callable[[], float]:
     from engines.generator import Generator
     from engines.prompt import Passage
     from engines.sampling import Sampling
-    from models.document import nearest
+    from models.search import vector_candidates
     from models.session import session_scope
     from settings import settings
     from tasks.generate import budgets
@@ -66,7 +66,7 @@ def direct() -> Callable[[], float]:
         began = time.perf_counter()
         [vector] = embedder.embed([str(ASK["msg"])])
         with session_scope(1) as session:
-            hits = nearest(session, 1, vector, 1)
+            hits = vector_candidates(session, {1: vector}, 1)
         room, most = budgets(2048, 1, generator.n_ctx)
         passages = [Passage(text=hit.text, source=hit.source, page=hit.page) for hit in hits]
         fitted = generator.fit(str(ASK["msg"]), passages, [], room)
