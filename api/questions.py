@@ -82,9 +82,10 @@ class SamplingIn(In):
 class RagIn(In):
     """Which passages reach the prompt.
 
-    `match_docs` chunks are retrieved; the best `max_doc_scores` of them whose cosine to the
-    question is at least `min_q_score` are used. An answer whose best support is below
-    `min_a_score` is marked as not supported.
+    `match_docs` chunks are retrieved; the best `max_doc_scores` of them are used whose cosine to
+    the question is at least `min_q_score`, or that have most of its words, and that score at most
+    `margin` below the best one. An answer whose best support is below `min_a_score` is marked as
+    not supported.
 
     `caches` are further collections to search. `dirs`, `s3` and `rss` are folders of the worker,
     places in S3, and pages or feeds: the question waits until they have been read. `neighbours`
@@ -100,6 +101,7 @@ class RagIn(In):
     max_doc_scores: int = Field(3, ge=1, le=50)
     min_q_score: Real = Field(0.3, ge=-1, le=1)
     min_a_score: Real = Field(0.3, ge=-1, le=1)
+    margin: Real = Field(0.2, ge=0, le=4)
     mode: Mode = "hybrid"
     neighbours: int = Field(0, ge=0, le=5)
     rerank: bool | None = None
@@ -114,7 +116,7 @@ class RagIn(In):
 
     def limits(self) -> dict[str, Any]:
         """What the chain needs to know of it."""
-        limits = {"match_docs", "max_doc_scores", "min_q_score", "min_a_score"}
+        limits = {"match_docs", "max_doc_scores", "min_q_score", "min_a_score", "margin"}
         chosen = self.model_dump(include={"mode", "neighbours", "rerank"}, exclude_defaults=True)
         filters = self.filters.told()
         return self.model_dump(include=limits) | chosen | ({"filters": filters} if filters else {})

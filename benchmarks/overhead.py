@@ -68,7 +68,10 @@ def direct() -> Callable[[], float]:
         with session_scope(1) as session:
             hits = vector_candidates(session, {1: vector}, 1)
         room, most = budgets(2048, 1, generator.n_ctx)
-        passages = [Passage(text=hit.text, source=hit.source, page=hit.page) for hit in hits]
+        passages = [
+            Passage(document_id=hit.document_id, text=hit.text, source=hit.source, page=hit.page)
+            for hit in hits
+        ]
         fitted = generator.fit(str(ASK["msg"]), passages, [], room)
         made = generator.generate(fitted.messages, Sampling(most))
         [answer] = embedder.embed([made.text])

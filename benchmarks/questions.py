@@ -37,7 +37,9 @@ class Document:
 
     def chat(self, question: str) -> Chat:
         """The prompt that redten makes of a question with this document as its only passage."""
-        return messages_for(question, [Passage(text=self.text, source=self.name, page=1)], [])
+        return messages_for(
+            question, [Passage(document_id=1, text=self.text, source=self.name, page=1)], []
+        )
 
     def chats(self, most: int) -> list[Chat]:
         """Its own question first, then those that suit any abstract."""

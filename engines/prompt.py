@@ -33,6 +33,7 @@ class Message(TypedDict):
 class Passage(TypedDict):
     """A retrieved chunk, as far as a prompt shows it; `position` is its place in the document."""
 
+    document_id: int
     text: str
     source: str
     page: int
@@ -147,9 +148,10 @@ def merged(passages: Sequence[Passage]) -> list[Passage]:
 
     What neighbours share is said once.
     """
-    pages: dict[tuple[str, int], list[Passage]] = {}
+    pages: dict[tuple[int, int], list[Passage]] = {}
     for one in passages:
-        pages.setdefault((one["source"], one["page"]), []).append(one)
+        # Not by its name: documents of several collections may have the same.
+        pages.setdefault((one["document_id"], one["page"]), []).append(one)
     return [_joined(group) if len(group) > 1 else group[0] for group in pages.values()]
 
 
@@ -162,7 +164,8 @@ def _joined(passages: Sequence[Passage]) -> Passage:
         text += one["text"][shared:] if shared else f"\n{one['text']}"
         last = one
     # Each knows its own rows; of the whole only the page is sure.
-    return Passage(text=text, source=first["source"], page=first["page"])
+    document, source, page = first["document_id"], first["source"], first["page"]
+    return Passage(document_id=document, text=text, source=source, page=page)
 
 
 def _shared(left: str, right: str) -> int:

@@ -215,7 +215,8 @@ class Listener:
                     channel.subscribe(CANCELLED)
                     while True:
                         self._hear(channel.get_message(timeout=READ_S))
-            except broker.BrokerError:
+            except (broker.BrokerError, ValueError):
+                # Seen from redis-py when the server goes in the middle of a reply: a closed buffer.
                 time.sleep(AWAY_PAUSE_S)
 
     def _hear(self, message: dict[str, Any] | None) -> None:

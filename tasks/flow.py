@@ -68,6 +68,7 @@ class Params(TypedDict):
     mode: NotRequired[Literal["hybrid", "vector", "text"]]
     filters: NotRequired[dict[str, Any]]
     neighbours: NotRequired[int]
+    margin: NotRequired[float]
     rerank: NotRequired[bool]
 
 

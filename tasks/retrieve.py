@@ -20,6 +20,8 @@ from tasks.rerank import JUDGED, judged
 SUPPORT_PASSAGES = 5
 # Whoever has so much of what was asked in so many words is near enough, whatever its vector says.
 BORNE_ENOUGH = 0.5
+# Of jobs that were written before there was one.
+MARGIN = 0.2
 STEP, THEN = "retrieve_passages", "generate_answer"
 
 
@@ -28,7 +30,7 @@ def retrieve_passages(flow: Flow) -> Flow:
     """Adds at most `max_doc_scores` of the `match_docs` best chunks, and what stands around them.
 
     Chunks whose cosine to the question is below `min_q_score` stay out, unless they have most of
-    its words.
+    its words; so do those that score more than `margin` below the best one.
     """
     with running(flow, "retrieve_passages", then="generate_answer"):
         found = _retrieved(_current(flow, flow["question"], "query"))
@@ -77,8 +79,12 @@ def _search(session: Session, flow: Flow, count: int) -> list[Hit]:
 def _chosen(session: Session, flow: Flow, hits: Sequence[Hit]) -> Flow:
     """The flow with what is near enough, and its neighbours behind it."""
     params = flow["params"]
+    # What is much worse than the best leads a small model astray more often than it helps.
+    worst = max((hit.score for hit in hits), default=0.0) - params.get("margin", MARGIN)
     near = [
-        hit for hit in hits if hit.cosine >= params["min_q_score"] or hit.borne >= BORNE_ENOUGH
+        hit
+        for hit in hits
+        if (hit.cosine >= params["min_q_score"] or hit.borne >= BORNE_ENOUGH) and hit.score >= worst
     ][: params["max_doc_scores"]]
     around = params.get("neighbours", 0)
     beside = neighbours(session, near, around, around) if around and near else []

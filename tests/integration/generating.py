@@ -50,7 +50,7 @@ def chat(question: str) -> list[Message]:
 
 def told(source: str, question: str) -> list[Message]:
     """A question on one passage, as a job asks it."""
-    passage = Passage(text=source, source="handbook.pdf", page=1)
+    passage = Passage(document_id=1, text=source, source="handbook.pdf", page=1)
     return engines.prompt.messages_for(question, [passage], [])
 
 

@@ -94,6 +94,16 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
+def halted(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """A worker that does nothing until the block ends."""
+    os.killpg(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGCONT)
+
+
+@contextmanager
 def workers(tasks: int = 1, **modules: str) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """A worker for every queue but those given as None; ready when it gives them."""
     queues = {"pipeline": "tasks.app", "inference": "tasks.app", "ingest": "tasks.app"}

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -12,7 +14,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from tests.conftest import LAYOUT
 from tests.integration.door import upload
-from tests.integration.processes import kill, session_value, until, workers
+from tests.integration.processes import halted, kill, session_value, until, workers
 
 PATH = "/collections/embed-security/documents"
 
@@ -74,18 +76,30 @@ def over() -> int:
     return session_value("select count(*) from documents where state in (3, 4)")
 
 
+def caught_at_work(process: subprocess.Popen[bytes]) -> bool:
+    """Halts a worker that is in the middle of several documents, as it comes sooner or later."""
+    os.killpg(process.pid, signal.SIGSTOP)
+    if session_value(
+        "select count(*) > 1 from documents where state = 2 and step <> 'load_document'"
+    ):
+        return True
+    os.killpg(process.pid, signal.SIGCONT)
+    return False
+
+
 def test_of_two_hundred_files_each_is_whole_and_there_once_though_the_worker_was_killed(
     http, owner, alive
 ):
-    for number in range(200):
-        name, content = one_of_each(number)
-        assert http.post(f"{PATH}?name={name}", data=content, headers=owner).status_code == 202
-    until(lambda: session_value("select count(*) from documents where step <> 'load_document'"), 60)
+    with halted(alive["ingest"]):
+        for number in range(200):
+            name, content = one_of_each(number)
+            assert http.post(f"{PATH}?name={name}", data=content, headers=owner).status_code == 202
+    until(lambda: caught_at_work(alive["ingest"]), 60)
     kill(alive["ingest"])
     with workers(3, inference="", pipeline="", sweep=""):
         until(lambda: over() == 200, 120)
     assert session_value("select count(*) from documents where state = 3") == 200
-    assert session_value("select max(losses) from documents") == 1
+    assert session_value("select max(losses) from documents") >= 1
     wrong = """
         select count(*) from documents d where d.chunks is null or d.chunks < 1 or not (
             select array_agg(c.position order by c.position) = array(

@@ -28,6 +28,44 @@ def test_schema_can_be_taken_down_and_built_again(other_database):
         assert connection.execute(b"select name from tenants").fetchall() == [("default",)]
 
 
+OLD = """
+insert into users (email, password, state, default_tenant_id) values ('a@example.org', 'x', 0, 1);
+insert into collections (tenant_id, owner_id, name, visibility, embed_model_name)
+    values (1, 1, 'c', 'private', 'm');
+insert into documents (tenant_id, collection_id, name, content_sha256, size_in_bytes, blob, state,
+                       attempt, losses, chunks)
+    values (1, 1, 'reports/ACME_2021.pdf', '0', 1, 'b', 3, 1, 0, 1);
+insert into chunks (tenant_id, collection_id, document_id, position, page, text, embedding)
+    values (1, 1, 1, 0, 7, 'The lamp burns oil.', '[0, 1]');
+"""
+
+
+def test_documents_of_an_older_version_are_found_by_all_signals_and_survive_the_way_back(
+    other_database,
+):
+    config = alembic_config(other_database)
+    command.upgrade(config, "0004")
+    with CLUSTER.connect("other") as connection:
+        connection.execute(OLD.encode())
+
+    upgrade(other_database)
+
+    found = """
+        select lexemes @@ to_tsquery('english', 'lamps & acme & 2021'), locator->>'page',
+               naming @@ 'acme:A & 2021:A & oil:D', embedding::text
+        from chunks join documents on documents.id = document_id
+    """
+    with CLUSTER.connect("other") as connection:
+        assert connection.execute(found.encode()).fetchall() == [(True, "7", True, "[0,1]")]
+        assert connection.execute(b"select build_partition(1)").fetchone() == (1,)
+
+    command.downgrade(config, "0004")
+
+    with CLUSTER.connect("other") as connection:
+        kept = connection.execute(b"select id, page, text, embedding::text from chunks")
+        assert kept.fetchall() == [(1, 7, "The lamp burns oil.", "[0,1]")]
+
+
 def test_records_say_what_the_migrations_make(services):
     command.check(alembic_config(CLUSTER.admin_url))  # raises if autogenerate finds a difference
 

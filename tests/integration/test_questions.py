@@ -130,6 +130,20 @@ def test_a_question_is_answered_from_the_documents_that_its_filters_leave(http, 
     assert found["parameters"]["filters"] == {"names": ["vik*"]}
 
 
+def test_what_is_much_worse_than_the_best_stays_out_of_the_prompt(http, headers, owner):
+    upload(http, owner, "gull.md", TEXT)
+    upload(http, owner, "oats.md", b"Oats grow in poor soil, and horses like them.")
+    kept = {}
+    for margin in (0, 4):
+        rag = {"min_q_score": -1, "margin": margin}
+        asked = {"msg": "How high is Gull Rock?", "collection_id": "embed-security", "rag": rag}
+        job = http.post("/job", json={"ask": asked}, headers=headers).json["id"]
+        kept[margin] = [one["source"] for one in answer(http, headers, job)["data"]["passages"]]
+
+    assert kept[0] == ["gull.md"]
+    assert set(kept[4]) == {"gull.md", "oats.md"}
+
+
 def test_what_stands_around_a_passage_follows_it_into_the_prompt(http, headers, owner):
     sections = [f"# Part {number}\n\nOnly part {number} says so." for number in range(5)]
     upload(http, owner, "parts.md", "\n\n".join(sections).encode())

@@ -1,16 +1,13 @@
 """A collection that is made anew serves as it was until it is whole."""
 
-import os
-import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from tasks.blobs import get_blobs
 from tests.integration.door import answer, ask, send, upload
-from tests.integration.processes import FAKE, session_value, until, workers
+from tests.integration.processes import FAKE, halted, session_value, until, workers
 
 COLLECTION = "/collections/embed-security"
 TEXT = " ".join(f"Lantern number {number} burns at the far shore." for number in range(40))
@@ -21,15 +18,6 @@ def alive(services: None) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """All workers, and an engine that needs no weights."""
     with workers(2, inference=FAKE) as made:
         yield made
-
-
-@contextmanager
-def halted(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    os.killpg(process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.killpg(process.pid, signal.SIGCONT)
 
 
 def change(http, owner, **recipe):

@@ -1,7 +1,6 @@
 """Searches find what is there and only that, wherever the chunks lie."""
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -16,7 +15,7 @@ from models.search import NO_FILTERS, neighbours, vector_candidates
 from models.session import engine, session_scope
 from models.tenant import Caller, Role, join
 from models.user import add_user
-from models.words import text_candidates
+from models.words import text_candidates, words_borne
 from tests.integration.processes import session_value, until
 from tests.integration.shelf import made_collection, move, put_document, vector
 
@@ -44,15 +43,6 @@ FILTERED = [
     (Filters(meta={"harbour": ["h0", "h2"]}), {0, 2}),
     (Filters(meta={"harbour": ["h1"]}, pages=(1, 2)), {1}),
 ]
-
-
-@pytest.fixture(autouse=True)
-def no_partitions(db: None) -> Iterator[None]:
-    """A number of a collection comes again in the next test, and would find its partition."""
-    yield
-    session_value("delete from collections returning id")
-    with session_scope() as session:
-        partitions.drop_partitions(session)
 
 
 @pytest.fixture
@@ -213,6 +203,15 @@ def test_a_large_collection_is_searched_by_its_index(admin):
     index = f"chunks_{made}_v1_embedding_idx"
     scans = f"select idx_scan from pg_stat_user_indexes where indexrelname = '{index}'"
     until(lambda: session_value(scans))
+
+
+def test_what_is_removed_while_it_is_ranked_bears_no_word(shelf):
+    with session_scope(1) as session:
+        hits = vector_candidates(session, {shelf: vector("where")}, 3)
+        session.query(Document).where(Document.id == hits[0].document_id).delete()
+        borne = words_borne(session, hits, ["harbour"])
+    gone = {hit.id for hit in hits if hit.document_id == hits[0].document_id}
+    assert borne == {hit.id: set() if hit.id in gone else {"harbour"} for hit in hits}
 
 
 def test_neighbours_are_of_the_same_document(shelf):

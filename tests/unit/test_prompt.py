@@ -9,7 +9,7 @@ from engines.errors import EngineError
 from engines.prompt import Turn
 
 PASSAGES = [
-    prompt.Passage(text=f"{word} " * 10, source=f"{word}.md", page=number)
+    prompt.Passage(document_id=number, text=f"{word} " * 10, source=f"{word}.md", page=number)
     for number, word in enumerate(("best", "second", "third"), start=1)
 ]
 
@@ -133,8 +133,11 @@ def test_a_template_that_reaches_out_or_breaks_is_refused(template):
     assert refused.value.code == "bad_template"
 
 
-def on_page(position: int, text: str, page: int = 1, **more: Any) -> prompt.Passage:
-    return prompt.Passage(text=text, source="a.pdf", page=page, position=position, **more)
+def on_page(
+    position: int, text: str, page: int = 1, document_id: int = 1, **more: Any
+) -> prompt.Passage:
+    told = {"document_id": document_id, "text": text, "page": page, "position": position}
+    return prompt.Passage(**told, source="a.pdf", **more)
 
 
 def test_passages_of_one_page_are_one_source_in_their_order_and_say_nothing_twice():
@@ -153,6 +156,12 @@ def test_passages_of_one_page_are_one_source_in_their_order_and_say_nothing_twic
 
 def test_a_page_that_is_cut_across_no_word_in_common_keeps_its_lines_apart():
     assert prompt.merged([on_page(1, "One."), on_page(2, "Two.")])[0]["text"] == "One.\nTwo."
+
+
+def test_passages_of_two_documents_of_one_name_stay_apart():
+    found = [on_page(1, "One.", document_id=1), on_page(2, "Two.", document_id=2)]
+
+    assert prompt.merged(found) == found
 
 
 @pytest.mark.parametrize(
