@@ -30,7 +30,7 @@ from local.processes import Kin
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared/data"
 REPETITIONS, PAGES, FILE_PAGES, REPORTS = 3, 400, 40, 6
-WARM = 2
+WARM, LOOK_S = 2, 0.2
 LARGE_PAGES = 2000
 LIMIT_S = 60.0
 STORED = 3
@@ -133,7 +133,7 @@ def await_stored(stack: Stack, session: requests.Session, ids: list[int]) -> int
     chunks = 0
     for number in ids:
         url = f"{stack.address}/documents/{number}"
-        over = wait_for(session, url, lambda reply: reply.json()["state"] >= STORED)
+        over = wait_for(session, url, lambda reply: reply.json()["state"] >= STORED, LOOK_S)
         if over["state"] != STORED:
             raise SystemExit(f"{over['name']} failed: {over['msg']}")
         chunks += over["chunks"]

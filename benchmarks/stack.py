@@ -83,10 +83,10 @@ class Stack:
                 os.kill(process.pid, number)
 
 
-def wait_for(session: requests.Session, url: str, over: Any) -> Any:
-    """Polls until `over(reply)`; gives the reply's JSON."""
+def wait_for(session: requests.Session, url: str, over: Any, every_s: float = 0.01) -> Any:
+    """Polls until `over(reply)`; gives the reply's JSON. Each poll costs the API some work."""
     while not over(reply := session.get(url, timeout=10)):
-        time.sleep(0.01)
+        time.sleep(every_s)
     return reply.json()
 
 

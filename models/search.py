@@ -19,8 +19,8 @@ from models.partitions import Place, find_place
 from settings import settings
 
 Vector = npt.NDArray[np.float32]
-# Nodes that HNSW keeps in view, and the most that pgvector can. Of a million chunks 200 give 0.959 of
-# the ten nearest in 15 ms, 600 give 0.978 in 21 ms, 800 give 0.992 in 24 ms.
+# Nodes that HNSW keeps in view, and the most that pgvector can. Of a million chunks 200 give 0.959
+# of the ten nearest in 15 ms, 600 give 0.978 in 21 ms, 800 give 0.992 in 24 ms.
 IN_VIEW, MOST_IN_VIEW = 800, 1_000
 # Nodes that it may look at until enough of them pass the filters; then the search is exact.
 MOST_LOOKED_AT = 40_000
