@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from queue import Queue
 
+import numpy as np
 import requests
 
 from benchmarks.report import Figure, write
@@ -49,33 +50,42 @@ def chain_ms(stack: Stack, session: requests.Session) -> float:
 
 
 def direct() -> Callable[[], float]:
-    """The same functions, ready to be timed: embed, search, fit, generate, embed, compare."""
+    """The same functions, ready to be timed: embed, find, fit, generate, embed, compare, cite."""
     from engines.embedder import get_embedder
     from engines.generator import Generator
-    from engines.prompt import Passage
     from engines.sampling import Sampling
-    from models.search import vector_candidates
     from models.session import session_scope
     from settings import settings
+    from tasks.cite import cite, sentences
+    from tasks.find import find_passages
+    from tasks.flow import Passage
     from tasks.generate import budgets
     from tasks.score import overall, similarities
 
     embedder, generator = get_embedder(), Generator(settings.weights_dir / settings.model)
+    question = str(ASK["msg"])
 
     def once() -> float:
         began = time.perf_counter()
-        [vector] = embedder.embed([str(ASK["msg"])])
+        [vector] = embedder.embed([question], "query")
         with session_scope(1) as session:
-            hits = vector_candidates(session, {1: vector}, 1)
+            [hit] = find_passages(session, question, vector, [1], 1)
         room, most = budgets(2048, 1, generator.n_ctx)
-        passages = [
-            Passage(document_id=hit.document_id, text=hit.text, source=hit.source, page=hit.page)
-            for hit in hits
-        ]
-        fitted = generator.fit(str(ASK["msg"]), passages, [], room)
+        passage = Passage(
+            id=hit.id,
+            document_id=hit.document_id,
+            source=hit.source,
+            page=hit.page,
+            text=hit.text,
+            score=hit.cosine,
+        )
+        fitted = generator.fit(question, [passage], [], room)
         made = generator.generate(fitted.messages, Sampling(most))
-        [answer] = embedder.embed([made.text])
-        overall(hits[0].score, max(similarities(answer, hits[0].embedding[None])))
+        spans = sentences(made.text)
+        parts = [made.text[one["start"] : one["end"]] for one in spans]
+        answer, *vectors = embedder.embed([made.text, *parts])
+        overall(hit.cosine, max(similarities(answer, hit.embedding[None])))
+        cite(made.text, spans, np.array(vectors), {0: passage}, {0: hit.embedding})
         return 1000 * (time.perf_counter() - began)
 
     return once
