@@ -8,9 +8,7 @@ in this process, on the texts of the very same chunks, all at once, with the sam
 pages in every repetition. Memory: a file of 2,000 pages, the worker and its parsers together.
 """
 
-import importlib
 import io
-import os
 import signal
 import sys
 import tempfile
@@ -25,7 +23,7 @@ from pypdf import PageObject, PdfReader, PdfWriter
 
 from benchmarks.report import Figure, write
 from benchmarks.scale import compared
-from benchmarks.stack import Stack, wait_for
+from benchmarks.stack import Stack, use_database_of, wait_for
 from local.processes import Kin
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared/data"
@@ -216,17 +214,6 @@ class _Peak:
             except psutil.NoSuchProcess:
                 continue
         return total
-
-
-def use_database_of(stack: Stack) -> None:
-    """Before anything reads the settings: this process looks into the stack's Postgres."""
-    if "settings" in sys.modules:
-        raise SystemExit("the settings have been read already")
-    os.environ["DATABASE_URL"] = stack.database_url()
-    # The threads of this process wait like those of the workers.
-    os.environ["GOMP_SPINCOUNT"] = "300"
-    importlib.import_module("settings")
-    del os.environ["DATABASE_URL"]
 
 
 if __name__ == "__main__":

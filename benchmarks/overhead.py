@@ -9,11 +9,8 @@ request was due, with the inference worker halted and then busy, beside GET /hea
 rate. Start: `redten up` on a data directory that it knows, to the ready line.
 """
 
-import importlib
-import os
 import signal
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -25,7 +22,7 @@ import numpy as np
 import requests
 
 from benchmarks.report import Figure, write
-from benchmarks.stack import Stack, wait_for
+from benchmarks.stack import Stack, use_database_of, wait_for
 
 ROUNDS = 60
 RATE, SECONDS, CLIENTS = 50, 15, 12
@@ -190,25 +187,13 @@ def main() -> None:
     try:
         print(f"first start: {stack.start():.1f} s")
         session = stack.session()
-        _use_database_of(stack)
+        use_database_of(stack)
         figures = [chain(stack, session), *door(stack, session)]
         stack.stop()
         figures.append(starts(stack))
     finally:
         stack.forget()
     write("overhead", figures)
-
-
-def _use_database_of(stack: Stack) -> None:
-    """Before anything reads the settings: this process looks into the stack's Postgres."""
-    if "settings" in sys.modules:
-        raise SystemExit("the settings have been read already")
-    os.environ["DATABASE_URL"] = stack.database_url()
-    # The threads of this process wait like those of the workers.
-    os.environ["GOMP_SPINCOUNT"] = "300"
-    importlib.import_module("settings")
-    # Not for the stacks that are started later.
-    del os.environ["DATABASE_URL"]
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import requests
 
-from benchmarks.ingestion import DATA, await_stored, send, use_database_of
+from benchmarks.ingestion import DATA, await_stored, send
 from benchmarks.report import Figure, write
-from benchmarks.stack import Stack
+from benchmarks.stack import Stack, use_database_of
 
 KS = (1, 3, 5, 10)
 AIMS = {5: ">= 0.65", 10: ">= 0.78"}

@@ -1,5 +1,6 @@
 """A `redten up` of the benchmark's own, and requests to it."""
 
+import importlib
 import os
 import shutil
 import signal
@@ -81,6 +82,18 @@ class Stack:
         for process in Kin.of(self.layout).alive():
             if f"{program}@" in " ".join(process.cmdline()):
                 os.kill(process.pid, number)
+
+
+def use_database_of(stack: Stack) -> None:
+    """Before anything reads the settings: this process looks into the stack's Postgres."""
+    if "settings" in sys.modules:
+        raise SystemExit("the settings have been read already")
+    os.environ["DATABASE_URL"] = stack.database_url()
+    # The threads of this process wait like those of the workers.
+    os.environ["GOMP_SPINCOUNT"] = "300"
+    importlib.import_module("settings")
+    # Not for the stacks that are started later.
+    del os.environ["DATABASE_URL"]
 
 
 def wait_for(session: requests.Session, url: str, over: Any, every_s: float = 0.01) -> Any:

@@ -13,7 +13,7 @@ from settings import settings
 from tasks import events
 from tasks.app import app
 from tasks.find import Hit, filters_of, find_passages
-from tasks.flow import Flow, Passage, pack, unpack
+from tasks.flow import Flow, Params, Passage, pack, unpack
 from tasks.lease import advancing, running
 from tasks.rerank import JUDGED, judged
 
@@ -62,8 +62,8 @@ def _retrieved(flow: Flow) -> Flow:
     if rerank and hits:
         # Not within a session: who judges would hold a connection for as long.
         hits = [hit for hit, _ in judged(flow["question"], hits)]
-    with session_scope(flow["tenant_id"], durable=False) as session:
-        return _chosen(session, flow, hits[: params["match_docs"]])
+    near = _near_enough(params, hits[: params["match_docs"]])
+    return _found(flow, [*near, *_around(flow, near)])
 
 
 def _search(session: Session, flow: Flow, count: int) -> list[Hit]:
@@ -76,19 +76,24 @@ def _search(session: Session, flow: Flow, count: int) -> list[Hit]:
     return find_passages(session, flow["question"], vector, searched, count, mode, filters)
 
 
-def _chosen(session: Session, flow: Flow, hits: Sequence[Hit]) -> Flow:
-    """The flow with what is near enough, and its neighbours behind it."""
-    params = flow["params"]
+def _near_enough(params: Params, hits: Sequence[Hit]) -> list[Hit]:
     # What is much worse than the best leads a small model astray more often than it helps.
     worst = max((hit.score for hit in hits), default=0.0) - params.get("margin", MARGIN)
     near = [
         hit
         for hit in hits
         if (hit.cosine >= params["min_q_score"] or hit.borne >= BORNE_ENOUGH) and hit.score >= worst
-    ][: params["max_doc_scores"]]
-    around = params.get("neighbours", 0)
-    beside = neighbours(session, near, around, around) if around and near else []
-    return _found(flow, [*near, *beside])
+    ]
+    return near[: params["max_doc_scores"]]
+
+
+def _around(flow: Flow, near: Sequence[Hit]) -> list[Found]:
+    """The neighbours of the passages, as many on either side as were asked for."""
+    most = flow["params"].get("neighbours", 0)
+    if not most or not near:
+        return []
+    with session_scope(flow["tenant_id"], durable=False) as session:
+        return neighbours(session, near, most, most)
 
 
 def _found(flow: Flow, found: Sequence[Found]) -> Flow:
