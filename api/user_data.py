@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from apiflask import APIBlueprint
+from apiflask.schemas import FileSchema
 from flask import Response, redirect, request, send_file
 from flask.typing import ResponseReturnValue
 
@@ -149,7 +150,11 @@ def change_user_data(json_data: DataChangeIn) -> dict[str, Any]:
 
 
 @blueprint.get("/user/data/<number:id>")
-@blueprint.doc(responses={200: "The file.", 302: "Where in S3 it is for the next minutes."})
+@blueprint.output(
+    FileSchema(type="string", format="binary"),
+    content_type="application/octet-stream",
+    description="The file; 302 leads to it in S3.",
+)
 @signed_in(blueprint)
 def download_data(id: int) -> ResponseReturnValue:
     """Fetch a file of your own: from here, or from S3 by the link that this redirects to."""

@@ -116,3 +116,9 @@ def test_the_page_to_try_it_needs_nothing_from_elsewhere(door: Door) -> None:
     assert [asset for asset in assets if re.match(r"(https?:)?//", asset)] == []
     answers = {asset: door.send("GET", asset).status_code for asset in assets}
     assert set(answers.values()) == {200}, answers
+
+
+def test_every_operation_but_the_open_ones_asks_for_a_token(description: dict[str, Any]) -> None:
+    unsigned = {path for path, _, one in operations(description) if not one.get("security")}
+
+    assert unsigned == {"/login", "/user", "/metrics", "/docs/assets/{name}"}
