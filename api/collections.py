@@ -27,11 +27,14 @@ from models.document import (
     remove_document,
 )
 from models.errors import RedtenError
+from models.loose_blob import adopt, loosen
+from models.quota import check_documents, check_storage
 from models.removal import removable_collection, remove_collection
 from models.session import session_scope
 from models.user_data import data_lost, find_data
 from tasks import chains
-from tasks.blobs import get_blobs, new_document_key, remove_collection_blobs, work_key
+from tasks.blobs import get_blobs, new_document_key
+from tasks.loose import coming, remove_collection_blobs, remove_loose, remove_work, renewing
 from tasks.uploads import place
 
 blueprint = APIBlueprint("collections", __name__, tag="Collections")
@@ -114,7 +117,7 @@ def change_collection(ref: str, json_data: RecipeIn) -> dict[str, Any]:
 @signed_in(blueprint)
 def delete_collection(ref: str) -> dict[str, Any]:
     """Remove a collection with all its documents and sources; answers drawn from it stay."""
-    with session_scope(caller().tenant_id) as session:
+    with session_scope(caller().tenant_id, long=True) as session:
         collection = removable_collection(session, caller(), ref)
         removed = remove_collection(session, collection)
     remove_collection_blobs(removed)
@@ -144,20 +147,21 @@ def upload_document(ref: str, query_data: UploadIn) -> Response | tuple[dict[str
     """
     with session_scope(caller().tenant_id) as session:
         collection = writable_collection(session, caller(), ref)
-    wanted = Document(
-        tenant_id=collection.tenant_id,
-        collection_id=collection.id,
-        blob=new_document_key(collection.id),
-        step=Document.FIRST_STEP,
-    )
-    # Before its row: whoever sees the row finds the file.
-    if query_data.data_id is None:
-        _receive(wanted, query_data.name)
-    else:
-        _copy(wanted, query_data.name, query_data.data_id)
-    document, unused = _enter(wanted)
-    for blob in unused:
-        get_blobs().remove(blob)
+        wanted = Document(
+            tenant_id=collection.tenant_id,
+            collection_id=collection.id,
+            blob=new_document_key(collection.id),
+            step=Document.FIRST_STEP,
+        )
+        loosen(session, wanted.tenant_id, wanted.blob)
+    with coming(wanted.tenant_id, wanted.blob):
+        # Before its row: whoever sees the row finds the file.
+        if query_data.data_id is None:
+            _receive(wanted, query_data.name)
+        else:
+            _copy(wanted, query_data.name, query_data.data_id)
+        document, unused = _enter(wanted)
+    remove_loose(wanted.tenant_id, unused)
     if document is wanted:
         chains.send("document", document.tenant_id, document.id, document.attempt)
         return _document(document, collection.name), 202
@@ -169,7 +173,9 @@ def _receive(wanted: Document, name: str | None) -> None:
     with FileBody() as body:
         if name is None:
             raise RedtenError("no_name", "name: a document needs one")
-        get_blobs().put_stream(wanted.blob, body.pieces())
+        _check_quotas(wanted.tenant_id, body.announced)
+        pieces = renewing(wanted.tenant_id, [wanted.blob], body.pieces())
+        get_blobs().put_stream(wanted.blob, pieces)
     wanted.name, wanted.content_sha256, wanted.size_in_bytes = name, body.sha256, body.size
 
 
@@ -179,6 +185,7 @@ def _copy(wanted: Document, name: str | None, data_id: int) -> None:
         raise RedtenError("two_contents", "send a file or name one by data_id, not both")
     with session_scope(caller().tenant_id) as session:
         data = find_data(session, caller(), data_id)
+    _check_quotas(wanted.tenant_id, data.size_in_bytes)
     source, key = place(data.sloc)
     try:
         get_blobs().copy_from(source, key, wanted.blob)
@@ -188,16 +195,22 @@ def _copy(wanted: Document, name: str | None, data_id: int) -> None:
     wanted.content_sha256, wanted.size_in_bytes = data.content_sha256, data.size_in_bytes
 
 
+def _check_quotas(tenant_id: int, more_bytes: int) -> None:
+    with session_scope(tenant_id) as session:
+        check_documents(session, tenant_id)
+        check_storage(session, tenant_id, more_bytes)
+
+
 def _enter(wanted: Document) -> tuple[Document, list[str]]:
     """As `add_document`; the collection may have been removed while the content came."""
-    try:
-        with session_scope(caller().tenant_id) as session:
-            lock_uploads(session, wanted.collection_id)
-            find_collection(session, caller(), str(wanted.collection_id))
-            return add_document(session, wanted)
-    except RedtenError:
-        get_blobs().remove(wanted.blob)
-        raise
+    with session_scope(caller().tenant_id) as session:
+        lock_uploads(session, wanted.collection_id)
+        find_collection(session, caller(), str(wanted.collection_id))
+        check_storage(session, wanted.tenant_id, wanted.size_in_bytes)
+        document, unused = add_document(session, wanted)
+        if document is wanted:
+            adopt(session, wanted.tenant_id, wanted.blob)
+    return document, unused
 
 
 @blueprint.delete("/collections/<ref>/documents/<number:id>")
@@ -208,8 +221,8 @@ def delete_document(ref: str, id: int) -> dict[str, Any]:
     with session_scope(caller().tenant_id) as session:
         collection = writable_collection(session, caller(), ref)
         blobs = remove_document(session, collection.id, id)
-    for key in (*blobs, work_key(collection.tenant_id, id)):
-        get_blobs().remove(key)
+    remove_loose(collection.tenant_id, blobs)
+    remove_work(collection.tenant_id, id)
     return {"id": id}
 
 

@@ -18,12 +18,15 @@ from api.retrieval_schemas import EmbedFileIn, EmbedIn
 from api.worker_reply import embedded
 from models.embedding import Embedding, add_embedding, find_embedding, remove_embedding
 from models.errors import RedtenError
+from models.loose_blob import adopt, loosen
+from models.quota import check_jobs, check_storage
 from models.session import session_scope
 from models.work import State
 from settings import settings
 from tasks import chains
 from tasks.blobs import get_blobs
 from tasks.flow import unpack
+from tasks.loose import coming, remove_loose, renewing
 
 blueprint = APIBlueprint("embedding", __name__, tag="Embedding")
 
@@ -62,14 +65,27 @@ def send_file_of_texts(query_data: EmbedFileIn) -> dict[str, Any]:
         folder=f"embeddings/{caller().tenant_id}/{uuid.uuid4().hex}",
         step=Embedding.FIRST_STEP,
     )
-    # Before its row: whoever sees the row finds the file.
-    with FileBody("the file is empty: send texts as the body") as body:
-        get_blobs().put_stream(wanted.texts_blob, body.pieces())
-    wanted.size_in_bytes = body.size
-    with session_scope(caller().tenant_id) as session:
-        made = add_embedding(session, wanted)
+    made = _received(wanted, f"{wanted.folder}/")
     chains.send("embedding", made.tenant_id, made.id, made.attempt)
     return _shown(made)
+
+
+def _received(wanted: Embedding, folder: str) -> Embedding:
+    """Stores the body, then its row: whoever sees the row finds the file."""
+    with session_scope(wanted.tenant_id) as session:
+        loosen(session, wanted.tenant_id, folder)
+    with coming(wanted.tenant_id, folder):
+        with FileBody("the file is empty: send texts as the body") as body:
+            with session_scope(wanted.tenant_id) as session:
+                check_jobs(session, wanted.tenant_id)
+                check_storage(session, wanted.tenant_id, body.announced)
+            pieces = renewing(wanted.tenant_id, [folder], body.pieces())
+            get_blobs().put_stream(wanted.texts_blob, pieces)
+        wanted.size_in_bytes = body.size
+        with session_scope(wanted.tenant_id) as session:
+            check_storage(session, wanted.tenant_id, body.size)
+            adopt(session, wanted.tenant_id, folder)
+            return add_embedding(session, wanted)
 
 
 @blueprint.get("/embed/files/<number:id>")
@@ -122,5 +138,5 @@ def delete_embedding(id: int) -> dict[str, Any]:
     """Remove a file and its vectors; one that is not done is not worked on any more."""
     with session_scope(caller().tenant_id) as session:
         folder = remove_embedding(session, caller(), id)
-    get_blobs().remove(folder)
+    remove_loose(caller().tenant_id, [f"{folder}/"])
     return {"id": id}

@@ -10,6 +10,7 @@ from api.schemas import SourceGoneIn, SourceIn
 from models.addresses import checked_address
 from models.collection import writable_collection
 from models.errors import RedtenError
+from models.quota import check_documents
 from models.session import session_scope
 from models.source import (
     Kept,
@@ -22,7 +23,7 @@ from models.source import (
 )
 from models.source_item import remove_source
 from tasks import chains
-from tasks.blobs import get_blobs, work_key
+from tasks.loose import remove_loose, remove_work
 
 blueprint = APIBlueprint("sources", __name__, tag="Sources")
 
@@ -106,6 +107,7 @@ def create_source(json_data: SourceIn) -> dict[str, Any]:
     """Keep a collection up to date with a folder of the worker, S3, a page or a feed."""
     address = checked_address(json_data.address, caller().tenant_id)
     with session_scope(caller().tenant_id) as session:
+        check_documents(session, caller().tenant_id)
         collection = writable_collection(session, caller(), str(json_data.collection))
         made = add_source(
             session,
@@ -139,6 +141,7 @@ def run_source(id: int) -> dict[str, Any]:
     """Read a source now; one that is being read already just goes on."""
     with session_scope(caller().tenant_id) as session:
         kept = find_source(session, caller(), id)
+        check_documents(session, caller().tenant_id)
         begun = Source.begin(session, Source.id == id)
     for source in begun:
         _send(source)
@@ -152,12 +155,12 @@ def run_source(id: int) -> dict[str, Any]:
 def delete_source(id: int, query_data: SourceGoneIn) -> dict[str, Any]:
     """Forget a source; what it has brought stays, unless `documents` is true."""
     tenant_id = caller().tenant_id
-    with session_scope(tenant_id) as session:
+    with session_scope(tenant_id, long=True) as session:
         source = find_source(session, caller(), id).source
         removed = remove_source(session, source, query_data.documents)
     for document_id, blobs in removed.items():
-        for key in (*blobs, work_key(tenant_id, document_id)):
-            get_blobs().remove(key)
+        remove_loose(tenant_id, blobs)
+        remove_work(tenant_id, document_id)
     return {"id": id}
 
 

@@ -21,6 +21,8 @@ from api.user_data_replies import (
     UserDataOut,
 )
 from models.errors import RedtenError
+from models.loose_blob import adopt, loosen
+from models.quota import check_storage
 from models.session import session_scope
 from models.user_data import (
     SEARCHED,
@@ -35,6 +37,7 @@ from models.user_data import (
 )
 from settings import settings
 from tasks.blobs import Blobs
+from tasks.loose import coming, remove_loose, renewing
 from tasks.uploads import computed_place, place, requested_place
 
 blueprint = APIBlueprint("user_data", __name__, tag="Data")
@@ -66,16 +69,20 @@ def upload_data() -> dict[str, Any]:
     """Send a file as the body, with headers that describe it."""
     with FileBody("No data uploaded in the body") as body:
         told = _told()
-        store, key = _chosen_place(told["filename"])
-        store.put_stream(key, body.pieces())
-    told |= {"size_in_bytes": body.size, "content_sha256": body.sha256}
-    with ExitStack() as undo:
-        # Without its row nobody would ever find the file.
-        undo.callback(store.remove_one, key)
-        with session_scope(caller().tenant_id) as session:
-            data = add_data(session, caller(), **told, sloc=store.location(key))
-        undo.pop_all()
-    return _shown(data)
+        store, key = _chosen_place(told["filename"], body.announced)
+        return _shown(_received(body, store, key, told))
+
+
+def _received(body: FileBody, store: Blobs, key: str, told: dict[str, Any]) -> UserData:
+    """Stores the body, then its row: without it nobody would ever find the file."""
+    tenant_id, sloc = caller().tenant_id, store.location(key)
+    with coming(tenant_id, sloc):
+        store.put_stream(key, renewing(tenant_id, [sloc], body.pieces()))
+        told |= {"size_in_bytes": body.size, "content_sha256": body.sha256}
+        with session_scope(tenant_id) as session:
+            check_storage(session, tenant_id, body.size)
+            adopt(session, tenant_id, sloc)
+            return add_data(session, caller(), **told, sloc=sloc)
 
 
 def _told() -> dict[str, Any]:
@@ -103,15 +110,17 @@ def _header(name: str, most: int, least: int = 0) -> str:
     return value
 
 
-def _chosen_place(filename: str) -> tuple[Blobs, str]:
-    who = caller()
-    if not (sloc := _header("sloc", LONGEST_SLOC)):
-        in_s3 = "s3_enable" in request.headers
-        return computed_place(who.tenant_id, who.user_id, filename, in_s3)
-    store, key = requested_place(sloc, who.tenant_id)
+def _chosen_place(filename: str, announced: int) -> tuple[Blobs, str]:
+    who, in_s3 = caller(), "s3_enable" in request.headers
+    if sloc := _header("sloc", LONGEST_SLOC):
+        store, key = requested_place(sloc, who.tenant_id)
+    else:
+        store, key = computed_place(who.tenant_id, who.user_id, filename, in_s3)
     with session_scope(who.tenant_id) as session:
+        check_storage(session, who.tenant_id, announced)
         # Early, before all the bytes have come; the store decides when two come at once.
-        check_free(session, sloc)
+        check_free(session, store.location(key))
+        loosen(session, who.tenant_id, store.location(key), chosen=True)
     return store, key
 
 
@@ -197,6 +206,6 @@ def _sent(data: UserData, store: Blobs, key: str, name: str) -> Response:
 def delete_data(id: int) -> dict[str, Any]:
     """Remove a file of your own; documents that were made of it stay."""
     with session_scope(caller().tenant_id) as session:
-        store, key = place(remove_data(session, caller(), id))
-    store.remove_one(key)
+        sloc = remove_data(session, caller(), id)
+    remove_loose(caller().tenant_id, [sloc])
     return {"id": id}

@@ -59,11 +59,14 @@ def remove_collection(session: Session, collection: Collection) -> Removed:
     there = select(Collection.id).where(Collection.id == collection.id).with_for_update()
     if session.scalar(there) is None:
         raise RedtenError("collection_not_found", f"{collection.name!r} has just been removed")
-    gone = delete(Document).where(Document.collection_id == collection.id)
-    states = session.execute(gone.returning(Document.id, Document.state)).all()
+    unfinished = select(Document.id).where(
+        Document.collection_id == collection.id,
+        Document.state.in_((State.WAITING, State.RUNNING)),
+    )
+    working = list(session.scalars(unfinished))
+    # Its documents with it: so one note stands for all their files.
     session.execute(delete(Collection).where(Collection.id == collection.id))
-    unfinished = [id for id, state in states if state in (State.WAITING, State.RUNNING)]
-    return Removed(collection.tenant_id, collection.id, unfinished)
+    return Removed(collection.tenant_id, collection.id, working)
 
 
 def unused_collections(session: Session, kept_s: float) -> list[tuple[int, int]]:

@@ -18,15 +18,17 @@ from engines.embedder import Vectors
 from ingest.chunk import Chunk
 from ingest.load.page import Page
 from ingest.load.wire import page_fields, page_of
-from tasks.blobs import fetched, get_blobs, work_key
+from models.referred import work_folder
+from tasks.blobs import fetched, put_patiently
 from tasks.flow import Flow
+from tasks.loose import remove_work
 
 Vector = npt.NDArray[np.float32]
 
 
 def folder(flow: Flow) -> str:
     """Where the steps of this attempt keep their work."""
-    return f"{work_key(flow['tenant_id'], flow['id'])}/{flow['attempt']}/"
+    return work_folder(flow["tenant_id"], flow["id"], flow["attempt"])
 
 
 def write_pages(flow: Flow, pages: Iterable[Page]) -> int:
@@ -66,12 +68,12 @@ def read_vectors(flow: Flow) -> Iterator[Vector]:
 
 def remove(tenant_id: int, document_id: int) -> None:
     """Everything of all attempts; for a document that is over."""
-    get_blobs().remove(work_key(tenant_id, document_id))
+    remove_work(tenant_id, document_id)
 
 
 def remove_attempt(flow: Flow) -> None:
     """What this attempt left, once another has taken over or the document is gone."""
-    get_blobs().remove(folder(flow).rstrip("/"))
+    remove_work(flow["tenant_id"], flow["id"], flow["attempt"])
 
 
 def _write_lines(key: str, items: Iterable[Mapping[str, object]]) -> int:
@@ -89,7 +91,7 @@ def _kept(key: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="redten-") as place:
         path = Path(place) / "file"
         yield path
-        get_blobs().put(key, path)
+        put_patiently(key, path)
 
 
 def _lines(key: str) -> Iterator[dict[str, Any]]:

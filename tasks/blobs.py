@@ -1,22 +1,37 @@
 """Files by key: in a local folder, or in S3."""
 
 import errno
+import logging
+import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
 from models.errors import RedtenError
-from models.removal import Removed
+from models.referred import documents_folder
 from settings import settings
+
+log = logging.getLogger(__name__)
+
+# Folders of ours: documents' content, users' files, embedding files, what steps leave each other.
+ROOMS = ("documents", "data", "embeddings", "work")
+INCOMING = ".incoming"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+TRY_AGAIN_S = 1.0
 
 
 class BlobsAway(Exception):
     """The store does not answer, or does not take or give what it should; passing, maybe."""
+
+
+class BlobsFull(BlobsAway):
+    """The store has no room left."""
 
 
 class Blobs(Protocol):
@@ -48,6 +63,12 @@ class Blobs(Protocol):
 
     def remove(self, prefix: str) -> None:
         """Removes the file `prefix` and everything below it; harmless to repeat."""
+
+    def keys(self, room: str) -> Iterator[str]:
+        """Every whole file below that folder, in no order."""
+
+    def remove_half_made(self, silent_s: float) -> None:
+        """Removes what was never stored whole and has not grown for so long."""
 
 
 class FolderBlobs:
@@ -87,7 +108,8 @@ class FolderBlobs:
         return key
 
     def remove_one(self, key: str) -> None:
-        (self.root / key).unlink(missing_ok=True)
+        with _speaking_of(self.root / key):
+            (self.root / key).unlink(missing_ok=True)
 
     def remove(self, prefix: str) -> None:
         target = self.root / prefix
@@ -98,25 +120,43 @@ class FolderBlobs:
         except OSError as error:
             # What comes meanwhile is removed by who has put it there.
             if error.errno != errno.ENOTEMPTY:
-                raise
+                raise BlobsAway(f"{target} cannot be removed: {error}") from error
+
+    def keys(self, room: str) -> Iterator[str]:
+        for folder, _, names in os.walk(self.root / room):
+            below = Path(folder).relative_to(self.root)
+            yield from ((below / name).as_posix() for name in names)
+
+    def remove_half_made(self, silent_s: float) -> None:
+        for path in (self.root / INCOMING).glob("*"):
+            with _speaking_of(path), suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > silent_s:
+                    path.unlink()
 
     @contextmanager
     def _half_made(self, key: str) -> Iterator[IO[bytes]]:
         """A file that takes its place when the block ends well, and is gone otherwise."""
-        target = self.root / key
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with (
-                ExitStack() as undo,
-                tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", delete=False) as file,
-            ):
-                undo.callback(Path(file.name).unlink)
+        target, incoming = self.root / key, self.root / INCOMING
+        with _speaking_of(target), ExitStack() as undo:
+            for folder in (incoming, target.parent):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # All together, where those are found whose process was killed.
+            with tempfile.NamedTemporaryFile(dir=incoming, delete=False) as file:
+                undo.callback(Path(file.name).unlink, missing_ok=True)
                 yield file
                 file.flush()
                 Path(file.name).replace(target)
                 undo.pop_all()
-        except OSError as error:
-            raise BlobsAway(f"{target} cannot be written: {error}") from error
+
+
+@contextmanager
+def _speaking_of(path: Path) -> Iterator[None]:
+    """What the file system raises, in the words of this house."""
+    try:
+        yield
+    except OSError as error:
+        kind = BlobsFull if error.errno in NO_ROOM else BlobsAway
+        raise kind(f"{path}: {error.strerror}") from error
 
 
 @lru_cache(maxsize=1)
@@ -133,25 +173,34 @@ def get_blobs() -> Blobs:
     return FolderBlobs(Path(settings.blobs))
 
 
-def _documents_key(collection_id: int) -> str:
-    return f"documents/{collection_id}"
-
-
 def new_document_key(collection_id: int) -> str:
     """Where the content of a new document is to lie; no other upload has the same place."""
-    return f"{_documents_key(collection_id)}/{uuid.uuid4().hex}"
+    return f"{documents_folder(collection_id)}{uuid.uuid4().hex}"
 
 
-def work_key(tenant_id: int, document_id: int) -> str:
-    """Where the steps of a document leave each other their work; a folder an attempt below it."""
-    return f"work/{tenant_id}-{document_id}"
+def put_patiently(key: str, path: Path) -> None:
+    """Stores a copy of the file, for a step: waits for a while if the store is full or away.
+
+    Raises RedtenError `no_space` if it stays full, BlobsAway if it stays away.
+    """
+    deadline = time.monotonic() + settings.blobs_wait_s
+    while True:
+        try:
+            return get_blobs().put(key, path)
+        except BlobsAway as error:
+            if time.monotonic() > deadline:
+                if isinstance(error, BlobsFull):
+                    raise no_space() from error
+                raise
+            log.warning("the file store does not take %s yet: %s", key, error)
+        time.sleep(TRY_AGAIN_S)
 
 
-def remove_collection_blobs(removed: Removed) -> None:
-    """Removes what a collection that is gone had in the store."""
-    get_blobs().remove(_documents_key(removed.collection_id))
-    for document_id in removed.unfinished:
-        get_blobs().remove(work_key(removed.tenant_id, document_id))
+def no_space() -> RedtenError:
+    """The refusal of a file that there is no room for."""
+    return RedtenError(
+        "no_space", "the file store is full: try again once its operator has made room"
+    )
 
 
 @contextmanager

@@ -16,12 +16,15 @@ from ingest.load.page import Page
 from ingest.spool import read_spool, spool
 from models.embedding import Embedding
 from models.errors import RedtenError
+from models.loose_blob import loosen
 from models.session import session_scope
+from models.work import State
 from settings import settings
 from tasks.app import app
-from tasks.blobs import fetched, get_blobs
+from tasks.blobs import fetched, put_patiently
 from tasks.flow import Flow
 from tasks.lease import Held, claimed
+from tasks.loose import remove_loose
 from tasks.parsing import Parsers
 
 log = logging.getLogger(__name__)
@@ -64,7 +67,7 @@ def _embed(held: Held, path: Path) -> None:
         _make(held, embedder, number, islice(left, KEPT), made)
     held.insist()
     joined(made, _fetched(f"{record.pieces_blob}/{number}" for number in pieces))
-    get_blobs().put(record.vectors_blob, made)
+    put_patiently(record.vectors_blob, made)
     _tell(held, done=total)
 
 
@@ -75,7 +78,7 @@ def _read(held: Held, path: Path, texts: Path) -> int:
     command = (sys.executable, "-P", "-m", "ingest.texts_child", memory, record.text_column)
     with (
         closing(Parsers(command)) as parsers,
-        parsers.reading(path, record.name, held.insist) as reading,
+        parsers.reading(path, record.name, held.insist, record.tenant_id) as reading,
     ):
         found = ((one.number, one.text) for one in reading.items if isinstance(one, Page))
         return spool(found, texts, settings.embed_texts)
@@ -99,7 +102,7 @@ def _make(
             vectors = embedder.embed(texts, record.kind, held.ours)
             file.append([row for row, _ in part], texts, vectors)
             done += len(part)
-    get_blobs().put(f"{record.pieces_blob}/{number}", made)
+    put_patiently(f"{record.pieces_blob}/{number}", made)
     _tell(held, done=done)
 
 
@@ -118,17 +121,22 @@ def _tell(held: Held, **counts: int) -> None:
 
 def _finish(held: Held) -> None:
     flow, record = held.flow, held.record
+    used = (record.texts_blob, f"{record.pieces_blob}/")
     with session_scope(flow["tenant_id"]) as session:
         if not Embedding.finish(session, flow["id"], flow["attempt"], Embedding.FIRST_STEP):
             raise Ignore
-    for used in (record.texts_blob, record.pieces_blob):
-        get_blobs().remove(used)
+        loosen(session, flow["tenant_id"], *used)
+    remove_loose(flow["tenant_id"], used)
     log.info("embedding %d attempt %d: done", flow["id"], flow["attempt"])
 
 
 def _clear(held: Held) -> None:
-    """Takes away what was made for somebody who has removed the file meanwhile."""
-    with session_scope(held.flow["tenant_id"]) as session:
-        gone = session.get(Embedding, held.flow["id"]) is None
-    if gone:
-        get_blobs().remove(held.record.folder)
+    """Takes away what was made too late: it was removed meanwhile, or another attempt is done."""
+    tenant_id, record = held.flow["tenant_id"], held.record
+    with session_scope(tenant_id) as session:
+        found = session.get(Embedding, held.flow["id"])
+        if found is not None and found.state != State.DONE:
+            return
+        late = f"{record.pieces_blob}/" if found else f"{record.folder}/"
+        loosen(session, tenant_id, late)
+    remove_loose(tenant_id, [late])

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -16,15 +17,23 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from models.user_data import location_taken
 from settings import settings
-from tasks.blobs import Blobs, BlobsAway
+from tasks.blobs import ROOMS, Blobs, BlobsAway, BlobsFull
 
 LEAST_PART_BYTES, MOST_PARTS = 6_000_000, 10_000
+# Of uploads that were neither completed nor aborted; nobody sees them, and they are paid for.
+FORGOTTEN_AFTER_S = 86_400
+FULL = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage")
+MARK = {"redten": "1"}
 ABSENT = ("404", "NoSuchKey")
 TAKEN = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
 
 
 class S3Blobs:
-    """Below a prefix of a bucket; with `overwrite=False` a stream takes no other file's place."""
+    """Below a prefix of a bucket.
+
+    With `overwrite=False` a stream takes no other file's place, and `remove_one` takes away only
+    what a stream of ours has put there.
+    """
 
     def __init__(self, bucket: str, prefix: str, overwrite: bool = True) -> None:
         self.bucket, self.prefix = bucket, prefix
@@ -42,13 +51,13 @@ class S3Blobs:
         first, second = next(parts, b""), next(parts, None)
         with self._speaking_of(key):
             if second is None:
-                wanted = {**self._object(key), **_kept(), **self._unless_taken}
+                wanted = {**self._object(key), **_marked(), **self._unless_taken}
                 self.client.put_object(**wanted, Body=first)
             else:
                 self._put_parts(self._object(key), chain((first, second), parts))
 
     def _put_parts(self, where: dict[str, str], parts: Iterable[bytes]) -> None:
-        upload = self.client.create_multipart_upload(**where, **_kept())
+        upload = self.client.create_multipart_upload(**where, **_marked())
         where = where | {"UploadId": upload["UploadId"]}
         with ExitStack() as undo:
             # What is not aborted is paid for, though nobody sees it.
@@ -102,17 +111,43 @@ class S3Blobs:
 
     def remove_one(self, key: str) -> None:
         with self._speaking_of(key):
-            self.client.delete_object(**self._object(key))
+            if not self._unless_taken or self._is_ours(key):
+                self.client.delete_object(**self._object(key))
+
+    def _is_ours(self, key: str) -> bool:
+        try:
+            with self._speaking_of(key):
+                head = self.client.head_object(**self._object(key))
+        except KeyError:
+            return False
+        return bool(head["Metadata"].items() >= MARK.items())
 
     def remove(self, prefix: str) -> None:
         self.remove_one(prefix)
-        with self._speaking_of(prefix):
+        for key in self.keys(prefix):
+            self.remove_one(key)
+
+    def keys(self, room: str) -> Iterator[str]:
+        with self._speaking_of(room):
             pages = self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=f"{self.prefix}{prefix}/"
+                Bucket=self.bucket, Prefix=f"{self.prefix}{room}/"
             )
             for page in pages:
                 for found in page.get("Contents", []):
-                    self.client.delete_object(Bucket=self.bucket, Key=found["Key"])
+                    yield found["Key"].removeprefix(self.prefix)
+
+    def remove_half_made(self, silent_s: float) -> None:
+        """Among the keys of ours: the bucket may hold others' uploads, which go on for days."""
+        oldest = datetime.now(UTC) - timedelta(seconds=max(silent_s, FORGOTTEN_AFTER_S))
+        for room in ROOMS:
+            with self._speaking_of(room):
+                pages = self.client.get_paginator("list_multipart_uploads").paginate(
+                    Bucket=self.bucket, Prefix=f"{self.prefix}{room}/"
+                )
+                for upload in (one for page in pages for one in page.get("Uploads", [])):
+                    if upload["Initiated"] < oldest:
+                        where = {"Key": upload["Key"], "UploadId": upload["UploadId"]}
+                        self.client.abort_multipart_upload(Bucket=self.bucket, **where)
 
     def _object(self, key: str) -> dict[str, str]:
         return {"Bucket": self.bucket, "Key": self.prefix + key}
@@ -128,7 +163,8 @@ class S3Blobs:
                 raise KeyError(key) from error
             if code in TAKEN and self._unless_taken:
                 raise location_taken(self.location(key)) from error
-            raise BlobsAway(f"{self.location(key)}: {error}") from error
+            kind = BlobsFull if code in FULL else BlobsAway
+            raise kind(f"{self.location(key)}: {error}") from error
         except (BotoCoreError, Boto3Error) as error:
             raise BlobsAway(f"{self.location(key)}: {error}") from error
 
@@ -162,6 +198,10 @@ def _encrypted() -> dict[str, str]:
     # Servers other than Amazon's often have no keys for it, and refuse.
     chosen = settings.s3_encryption or ("none" if settings.s3_endpoint else "AES256")
     return {} if chosen == "none" else {"ServerSideEncryption": chosen}
+
+
+def _marked() -> dict[str, Any]:
+    return _kept() | {"Metadata": MARK}
 
 
 def _kept() -> dict[str, str]:

@@ -13,9 +13,9 @@ from models.rebuild import is_current
 from models.session import session_scope
 from tasks import artifacts, chains
 from tasks.app import app
-from tasks.blobs import get_blobs
 from tasks.flow import Flow
 from tasks.lease import claimed
+from tasks.loose import remove_loose
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +29,14 @@ def store_document(flow: Flow) -> None:
     If the collection has gone over to another version meanwhile, the document begins again.
     """
     with claimed(flow, STEP) as held:
-        with session_scope(flow["tenant_id"]) as session:
+        with session_scope(flow["tenant_id"], long=True) as session:
             if wanted := is_current(session, held.record):
                 stored, unused = _swap(session, flow, held.record)
             else:
                 again = Document.hand_back(session, flow["id"], flow["attempt"], STEP)
         if not wanted:
             return _begin_again(flow, again)
-        for blob in unused:
-            get_blobs().remove(blob)
+        remove_loose(flow["tenant_id"], unused)
         artifacts.remove(flow["tenant_id"], flow["id"])
     log.info("document %d attempt %d: done, %d chunks", flow["id"], flow["attempt"], stored)
 

@@ -16,15 +16,18 @@ from ingest.sources.item import Item, Remote, Sink, SourceError
 from models.addresses import bucket_and_prefix, checked_address, folders_for, web_refusal
 from models.document import Document, lock_uploads
 from models.errors import RedtenError
+from models.loose_blob import adopt, loosen
+from models.quota import check_storage
 from models.session import session_scope
 from models.source import Source, SourceRun, open_run
 from models.source_item import SourceItem, items_of, note_version, put_item, remove_items
 from settings import settings
 from tasks import artifacts, chains
 from tasks.app import app
-from tasks.blobs import get_blobs, new_document_key
+from tasks.blobs import new_document_key, put_patiently
 from tasks.flow import Flow
 from tasks.lease import claimed
+from tasks.loose import coming, remove_loose
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +153,8 @@ def _bring_or_fail(comparison: Comparison, item: Item) -> None:
     try:
         _bring(comparison, item)
     except (SourceError, RedtenError) as error:
+        if error.code == "no_space":
+            raise  # for the others there is none either
         comparison.fail(item.name, error.code, str(error))
         comparison.not_brought += 1
 
@@ -187,28 +192,29 @@ def _keep(comparison: Comparison, name: str, version: str, sink: Sink, path: Pat
         synced=True,
         step=Document.FIRST_STEP,
     )
-    # Before its row: whoever sees the row finds the file.
-    get_blobs().put(wanted.blob, path)
-    _put(comparison, name, version, wanted)
+    with session_scope(source.tenant_id) as session:
+        check_storage(session, source.tenant_id, sink.size)
+        loosen(session, source.tenant_id, wanted.blob)
+    with coming(source.tenant_id, wanted.blob):
+        # Before its row: whoever sees the row finds the file.
+        put_patiently(wanted.blob, path)
+        _put(comparison, name, version, wanted)
 
 
 def _put(comparison: Comparison, name: str, version: str, wanted: Document) -> None:
     source = comparison.source
     counted = SourceRun.changed if name in comparison.before else SourceRun.added
-    try:
-        with session_scope(source.tenant_id) as session:
-            lock_uploads(session, source.collection_id)
-            # An attempt that has been taken over must not bring what the newer one brings.
-            if not Source.extend(session, source.id, source.attempt, Source.FIRST_STEP):
-                raise Ignore
-            document, unused = put_item(session, source, name, version, wanted)
-            run = session.get_one(SourceRun, comparison.run_id)
-            setattr(run, counted.key, counted + 1)
-    except (RedtenError, Ignore):
-        get_blobs().remove(wanted.blob)
-        raise
-    for blob in unused:
-        get_blobs().remove(blob)
+    with session_scope(source.tenant_id) as session:
+        lock_uploads(session, source.collection_id)
+        # An attempt that has been taken over must not bring what the newer one brings.
+        if not Source.extend(session, source.id, source.attempt, Source.FIRST_STEP):
+            raise Ignore
+        document, unused = put_item(session, source, name, version, wanted)
+        if document is wanted:
+            adopt(session, source.tenant_id, wanted.blob)
+        run = session.get_one(SourceRun, comparison.run_id)
+        setattr(run, counted.key, counted + 1)
+    remove_loose(source.tenant_id, unused)
     if document is wanted:
         chains.send("document", document.tenant_id, document.id, document.attempt)
 
@@ -222,7 +228,7 @@ def _end(comparison: Comparison) -> None:
     source = comparison.source
     missing = [name for name in comparison.before if name not in comparison.found]
     vanished = missing if comparison.complete else []
-    with session_scope(source.tenant_id) as session:
+    with session_scope(source.tenant_id, long=True) as session:
         removed = remove_items(session, source, vanished)
         run = session.get_one(SourceRun, comparison.run_id)
         run.removed, run.failed = len(vanished), len(comparison.failures)
@@ -232,6 +238,5 @@ def _end(comparison: Comparison) -> None:
             raise Ignore
     for id, blobs in removed.items():
         artifacts.remove(source.tenant_id, id)
-        for blob in blobs:
-            get_blobs().remove(blob)
+        remove_loose(source.tenant_id, blobs)
     log.info("source %d attempt %d: done", source.id, source.attempt)

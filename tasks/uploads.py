@@ -42,9 +42,9 @@ def requested_place(sloc: str, tenant_id: int) -> tuple[Blobs, str]:
     return store, key
 
 
-def place(sloc: str) -> tuple[Blobs, str]:
-    """Store and key of a file that was uploaded."""
-    return _in_s3(sloc) if sloc.startswith(S3) else (get_blobs(), sloc)
+def place(sloc: str, *, chosen: bool = False) -> tuple[Blobs, str]:
+    """Store and key of a file that was uploaded; at a `chosen` place may lie another one."""
+    return _in_s3(sloc, overwrite=not chosen) if sloc.startswith(S3) else (get_blobs(), sloc)
 
 
 def plain_name(filename: str) -> str:

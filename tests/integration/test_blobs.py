@@ -187,3 +187,33 @@ def test_a_store_that_fails_says_so_and_not_that_there_is_no_such_file(bucket, f
     ):
         with pytest.raises(blobs.BlobsAway):
             attempt()
+
+
+def test_the_files_of_a_folder_are_listed_and_half_made_ones_are_not(store, file):
+    for key in ("a/1/x", "a/2/y", "ab/z"):
+        store.put(key, file)
+    assert sorted(store.keys("a")) == ["a/1/x", "a/2/y"]
+    assert list(store.keys("none")) == []
+
+
+def test_uploads_to_s3_that_nobody_goes_on_with_are_aborted(s3, bucket):
+    client, store = s3.client(), s3_blobs.S3Blobs(bucket, "some/")
+    for key in ("some/documents/1/a", "others/documents/1/a"):
+        client.create_multipart_upload(Bucket=bucket, Key=key)
+    # This server says of each that it was begun in 2010.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(s3_blobs, "FORGOTTEN_AFTER_S", 50 * 365 * 86_400)
+        store.remove_half_made(0)
+    assert len(s3.unfinished(bucket)) == 2, "they are not old enough"
+    store.remove_half_made(0)
+    assert s3.unfinished(bucket) == ["others/documents/1/a"]
+
+
+@pytest.mark.parametrize("pieces", WHOLE.values(), ids=WHOLE)
+def test_at_a_chosen_place_only_what_was_put_there_is_removed(s3, bucket, pieces):
+    chosen = s3_blobs.S3Blobs(bucket, "", overwrite=False)
+    s3.client().put_object(Bucket=bucket, Key="theirs", Body=b"of somebody else")
+    chosen.put_stream("ours", pieces)
+    for key in ("theirs", "ours", "none"):
+        chosen.remove_one(key)
+    assert s3.keys(bucket) == ["theirs"]
