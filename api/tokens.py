@@ -34,8 +34,11 @@ def issue(session: Session, user: User) -> str:
     return jwt.encode(claims, _private_key(), algorithm=ALGORITHM)
 
 
-def holder(session: Session, token: str) -> User:
-    """To whom the token was issued. Raises RedtenError `invalid_token`, whatever is wrong."""
+def holder(session: Session, token: str) -> tuple[User, str]:
+    """To whom the token was issued, and its `jti`.
+
+    Raises RedtenError `invalid_token`, whatever is wrong.
+    """
     try:
         claims = jwt.decode(
             token,
@@ -45,10 +48,11 @@ def holder(session: Session, token: str) -> User:
         )
     except jwt.InvalidTokenError as error:
         raise invalid_token() from error
-    user = token_holder(session, str(claims["jti"]))
+    jti = str(claims["jti"])
+    user = token_holder(session, jti)
     if user is None or user.email != claims["sub"]:
         raise invalid_token()
-    return user
+    return user, jti
 
 
 def invalid_token() -> RedtenError:

@@ -6,20 +6,24 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from client.connection import Connection
+from client.connection import ANSWER_S, Connection
 from client.errors import ClientError
 from client.records import User, read
 
 
 @dataclass
 class Account:
-    """A user of the server at the other end; `on_sign_up` hears of an account that was made."""
+    """A user of the server at the other end; `on_sign_up` hears of an account that was made.
+
+    An `invitation` lets a new account in where sign-up is off.
+    """
 
     connection: Connection
     email: str | None
     password: SecretStr | None
     name: str | None = None
     on_sign_up: Callable[[User], None] | None = None
+    invitation: str | None = None
     _user: User | None = field(default=None, repr=False)
 
     def user(self) -> User:
@@ -42,7 +46,21 @@ class Account:
     def sign_up(self) -> User:
         """Make the account; an email that has one already is an error."""
         body = self._credentials() | {"username": self.name or self.email}
+        if self.invitation:
+            body |= {"invitation": self.invitation}
         return read(User, self.connection.call("POST", "/user", json=body))
+
+    def go_on_with(self, email: str | None = None, password: str | None = None) -> None:
+        """Log in anew when next needed, with another email or password if they have changed."""
+        self.email = email or self.email
+        self.password = SecretStr(password) if password else self.password
+        self._user = None
+
+    def call_by_email(self, path: str, body: dict[str, str]) -> dict[str, Any]:
+        """A POST with the email and without logging in, for who cannot."""
+        if not self.email:
+            raise ClientError("whose account? set AI_EMAIL", code="no_credentials")
+        return self.connection.call("POST", path, json=body | {"email": self.email})
 
     def call(self, method: str, path: str, **sending: Any) -> dict[str, Any]:
         """`Connection.call` with the user's token."""
@@ -53,9 +71,9 @@ class Account:
         """`Connection.lines` with the user's token."""
         return self.connection.lines(path, self.user().token.get_secret_value(), headers)
 
-    def pieces(self, path: str) -> Iterator[bytes]:
+    def pieces(self, path: str, silence_s: float = ANSWER_S) -> Iterator[bytes]:
         """`Connection.pieces` with the user's token."""
-        return self.connection.pieces(path, self.user().token.get_secret_value())
+        return self.connection.pieces(path, self.user().token.get_secret_value(), silence_s)
 
     def _login(self) -> User:
         return read(User, self.connection.call("POST", "/login", json=self._credentials()))

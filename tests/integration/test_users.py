@@ -131,7 +131,7 @@ def test_a_tenant_that_one_does_not_belong_to_is_not_found(http, headers):
 
 def test_every_wrong_login_takes_as_long_as_a_hash(http, headers, monkeypatch):
     checked = []
-    monkeypatch.setattr("api.users.verify", lambda *args: checked.append(args) or False)
+    monkeypatch.setattr("api.sessions.verify", lambda *args: checked.append(args) or False)
     log_in(http, email="nobody@example.org")
     log_in(http)
     assert [encoded is None for encoded, _ in checked] == [True, False]
