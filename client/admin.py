@@ -38,8 +38,18 @@ def list_users(client: Client, as_json: bool) -> None:
 @with_client
 def set_role(client: Client, email: str, role: str, as_json: bool) -> None:
     """Give a user a role in the tenant; for its owners."""
-    member = client.set_role(email, role)
+    member = client.tenants.set_role(email, role)
     tell(member, f"{member.email} is now {member.role}", as_json)
+
+
+@users.command("remove")
+@click.argument("email")
+@json_option
+@with_client
+def remove_user(client: Client, email: str, as_json: bool) -> None:
+    """Take a user out of the tenant, for its owners; their collections pass to you."""
+    gone = client.tenants.remove_member(email)
+    tell(gone, f"{gone.email} does not belong to the tenant any more", as_json)
 
 
 @click.group(invoke_without_command=True)

@@ -10,12 +10,15 @@ import requests
 from pydantic import SecretStr
 
 from client.account import Account
+from client.accounts import Accounts
 from client.collection_records import Collection, Document
 from client.connection import Connection, base_url, client_certificate
 from client.data import Data
 from client.embeddings import Embeddings
 from client.errors import JobFailed
 from client.events import Event, follow
+from client.exports import Exports
+from client.jobs import Jobs
 from client.keys import Keys
 from client.paths import documents_of, quoted
 from client.patience import patiently, pauses
@@ -24,6 +27,7 @@ from client.recipes import Recipes
 from client.records import Answer, Job, Member, State, User, read
 from client.retrieval import Retrieval
 from client.sources import Sources
+from client.tenants import Tenants
 from client.upload import upload_document
 from settings import Settings
 
@@ -47,12 +51,16 @@ class Client:
         secret = SecretStr(password) if isinstance(password, str) else password
         self._account = Account(self.connection, email, secret, username)
         self._call = self._account.call
+        self.accounts = Accounts(self._account)
+        self.jobs = Jobs(self._call)
         self.keys = Keys(self._call)
         self.recipes = Recipes(self._call)
         self.sources = Sources(self._call)
         self.data = Data(self._account)
+        self.exports = Exports(self._account)
         self.retrieval = Retrieval(self._call)
         self.embeddings = Embeddings(self._account)
+        self.tenants = Tenants(self._account)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -239,7 +247,3 @@ class Client:
         """Who belongs to the tenant."""
         body = self._call("GET", "/members")
         return [read(Member, record) for record in body.get("members") or []]
-
-    def set_role(self, email: str, role: str) -> Member:
-        """Make a user owner, expert, member or agent of the tenant; for its owners only."""
-        return read(Member, self._call("PUT", f"/members/{quoted(email)}", json={"role": role}))

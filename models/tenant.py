@@ -1,9 +1,10 @@
 """Tenants, and who plays which role in them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String, func, select
+from sqlalchemy import ForeignKey, String, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -24,11 +25,16 @@ class Role(StrEnum):
 
 
 class Tenant(Numbered, Dated, Base):
-    """An organisation; the wall that row-level security guards."""
+    """An organisation; the wall that row-level security guards.
+
+    Others may have the same name: that one is taken would tell of a tenant to those outside. From
+    `closing_at` on nobody gets in, and tasks/closing.py removes it.
+    """
 
     __tablename__ = "tenants"
 
-    name: Mapped[str] = mapped_column(String(128), unique=True)
+    name: Mapped[str] = mapped_column(String(128))
+    closing_at: Mapped[datetime | None]
 
 
 class Membership(Owned, Dated, Base):
@@ -70,12 +76,32 @@ class Belonging:
 
 
 def belongings(session: Session, user_id: int) -> list[Belonging]:
-    """All tenants of a user. Crosses the wall, through the function `memberships_of`."""
+    """All tenants of a user but those that close.
+
+    Crosses the wall, through the function `memberships_of`.
+    """
     table = func.memberships_of(user_id).table_valued("tenant_id", "tenant", "role")
     return [
         Belonging(row.tenant_id, row.tenant, Role(row.role))
         for row in session.execute(select(table))
     ]
+
+
+def pick(among: list[Belonging], wanted: str) -> Belonging:
+    """The one of that name or id.
+
+    Raises RedtenError `tenant_not_found`, and `ambiguous_tenant` where several have the name: who
+    was invited into a namesake must not land there by mistake.
+    """
+    found = [one for one in among if wanted in (one.tenant, str(one.tenant_id))]
+    if not found:
+        raise RedtenError("tenant_not_found", f"you belong to no tenant {wanted}")
+    if len(found) > 1:
+        ids = " or ".join(str(one.tenant_id) for one in found)
+        raise RedtenError(
+            "ambiguous_tenant", f"you belong to several tenants {wanted}: name it by its id, {ids}"
+        )
+    return found[0]
 
 
 def join(session: Session, tenant_id: int, user_id: int, role: Role) -> None:
@@ -88,28 +114,39 @@ def join(session: Session, tenant_id: int, user_id: int, role: Role) -> None:
     )
 
 
-def members(session: Session) -> list[tuple[User, Role]]:
-    """Everybody in the session's tenant."""
-    rows = session.execute(
-        select(User, Membership.role)
-        .join(Membership, Membership.user_id == User.id)
-        .order_by(User.id)
-    )
-    return [(user, Role(role)) for user, role in rows]
+def add_tenant(session: Session, user_id: int, name: str, most: int) -> int:
+    """The id of a new tenant, owned by the user, who may own so many.
+
+    Crosses the wall, through the function `create_tenant`. Raises RedtenError `tenant_exists` for
+    a name of another of theirs, and `too_many_tenants`.
+    """
+    # One after the other, or many at once would all find room.
+    session.execute(select(User.id).where(User.id == user_id).with_for_update())
+    theirs = belongings(session, user_id)
+    if name in [one.tenant for one in theirs]:
+        raise RedtenError("tenant_exists", f"you belong to a tenant {name} already")
+    if sum(one.role is Role.OWNER for one in theirs) >= most:
+        raise RedtenError("too_many_tenants", f"you own {most} tenants already: that is the most")
+    return int(session.scalars(select(func.create_tenant(name, user_id))).one())
 
 
-def set_role(session: Session, tenant_id: int, email: str, role: Role) -> User:
-    """Changes the role of a member; the last owner stays one."""
-    # Two owners who demote each other at once come one after the other.
+def rename_tenant(session: Session, tenant_id: int, name: str) -> None:
+    """What its members call it from now on."""
+    renamed = update(Tenant).where(Tenant.id == tenant_id)
+    session.execute(renamed.values(name=name, updated_at=func.now()))
+
+
+def set_default(session: Session, user_id: int, tenant_id: int) -> None:
+    """The tenant that the user acts in when none is named."""
+    chosen = update(User).where(User.id == user_id)
+    session.execute(chosen.values(default_tenant_id=tenant_id, updated_at=func.now()))
+
+
+def leave_default(session: Session, tenant_id: int, *user_ids: int) -> None:
+    """Of those users, who had it as their default tenant get the first other one of theirs."""
+    other = select(func.memberships_of(User.id).table_valued("tenant_id").c.tenant_id).limit(1)
+    moved = update(User).where(User.id.in_(user_ids), User.default_tenant_id == tenant_id)
+    first = func.coalesce(other.scalar_subquery(), DEFAULT_TENANT_ID)
     session.execute(
-        select(Membership.user_id).where(Membership.role == Role.OWNER).with_for_update()
+        moved.values(default_tenant_id=first), execution_options={"synchronize_session": False}
     )
-    by_email = {user.email: (user, held) for user, held in members(session)}
-    if email not in by_email:
-        raise RedtenError("member_not_found", f"nobody with the email {email} is in this tenant")
-    user, held = by_email[email]
-    owners = sum(other is Role.OWNER for _, other in by_email.values())
-    if held is Role.OWNER and role is not Role.OWNER and owners == 1:
-        raise RedtenError("last_owner", f"{email} is the last owner: make another one first")
-    join(session, tenant_id, user.id, role)
-    return user

@@ -74,7 +74,7 @@ def test_a_role_is_set_by_email(stub: Stub, client: Client) -> None:
         "PUT", "/members/bo%2Bx%40b.c", (200, {"user_id": 2, "email": "bo+x@b.c", "role": "expert"})
     )
 
-    assert client.set_role("bo+x@b.c", "expert").user_id == 2
+    assert client.tenants.set_role("bo+x@b.c", "expert").user_id == 2
     assert stub.asked("PUT", "/members/bo%2Bx%40b.c") == [{"role": "expert"}]
 
 
