@@ -4,25 +4,27 @@ from typing import Any
 
 from apiflask import APIBlueprint
 
-from api.auth import caller, require_login, signed_in
+from api.auth import caller, signed_in
 from api.replies import Out, Stamp
 from api.schemas import KeyIn
-from models.service_key import ServiceKey, add_key, keys_of, revoke_key
+from models.service_key import Scope, ServiceKey, add_key, keys_of, revoke_key
 from models.session import session_scope
 
 blueprint = APIBlueprint("keys", __name__, tag="Keys")
 
 
 class KeyOut(Out):
-    """A service key; `hint` is how its secret begins."""
+    """A service key; `hint` is how its secret begins, `last_used_at` true to the minute."""
 
     id: int
     user_id: int
     name: str
     hint: str
+    scopes: list[Scope]
     created_at: Stamp
     expires_at: Stamp | None
     revoked_at: Stamp | None
+    last_used_at: Stamp | None
     msg: str = "success"
 
 
@@ -45,9 +47,10 @@ class KeysOut(Out):
 @signed_in(blueprint)
 def create_key(json_data: KeyIn) -> dict[str, Any]:
     """Make a key that acts for you in this tenant; its secret is told this once."""
-    require_login()
     with session_scope(caller().tenant_id) as session:
-        key, secret = add_key(session, caller(), json_data.name, json_data.expires_in_days)
+        key, secret = add_key(
+            session, caller(), json_data.name, json_data.expires_in_days, json_data.scopes
+        )
         return {**KeyOut.model_validate(key).model_dump(), "key": secret}
 
 
@@ -65,7 +68,6 @@ def list_keys() -> dict[str, Any]:
 @signed_in(blueprint)
 def delete_key(id: int) -> ServiceKey:
     """Revoke a key at once; an owner may revoke everybody's."""
-    require_login()
     with session_scope(caller().tenant_id) as session:
         key = revoke_key(session, caller(), id)
         session.flush()

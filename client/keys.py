@@ -1,6 +1,6 @@
 """A user's service keys, in the tenant that they act for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,12 @@ class Key(BaseModel):
     id: int
     name: str
     hint: str
+    scopes: list[str] = []
     user_id: int | None = None
     created_at: str | None = None
     expires_at: str | None = None
     revoked_at: str | None = None
+    last_used_at: str | None = None
 
 
 class NewKey(Key):
@@ -35,9 +37,13 @@ class Keys:
 
     call: Callable[..., dict[str, Any]]
 
-    def create(self, name: str, expires_in_days: int | None = None) -> NewKey:
-        """A new key; good until it is revoked if it does not expire."""
-        body = {"name": name, "expires_in_days": expires_in_days}
+    def create(
+        self, name: str, expires_in_days: int | None = None, scopes: Sequence[str] = ()
+    ) -> NewKey:
+        """A new key; good until it is revoked if it does not expire, for all without scopes."""
+        body: dict[str, Any] = {"name": name, "expires_in_days": expires_in_days}
+        if scopes:
+            body["scopes"] = list(scopes)
         return read(NewKey, self.call("POST", "/keys", json=body))
 
     def list(self) -> list[Key]:

@@ -1,12 +1,16 @@
 """The commands about service keys."""
 
+from collections.abc import Sequence
+
 import click
 
 from client.client import Client
 from client.command import json_option, tell, with_client
+from client.keys import Key
 from client.show import table
 
-HEADERS = ("ID", "NAME", "KEY", "USER", "MADE", "EXPIRES", "REVOKED")
+HEADERS = ("ID", "NAME", "KEY", "USER", "SCOPES", "MADE", "USED", "EXPIRES", "REVOKED")
+SCOPES = click.Choice(["ask", "read", "ingest", "review", "deliver", "manage"])
 
 
 @click.group()
@@ -16,12 +20,31 @@ def keys() -> None:
 
 @keys.command("create")
 @click.argument("name")
-@click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Default: never.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=SCOPES,
+    multiple=True,
+    help="What it is good for; may be given again. Default: all of it.",
+)
+@click.option(
+    "--expires-in-days",
+    "--expires",
+    type=click.IntRange(1, 3650),
+    metavar="DAYS",
+    help="Default: never.",
+)
 @json_option
 @with_client
-def create(client: Client, name: str, expires_in_days: int | None, as_json: bool) -> None:
+def create(
+    client: Client,
+    name: str,
+    scopes: tuple[str, ...],
+    expires_in_days: int | None,
+    as_json: bool,
+) -> None:
     """Make a key and print its secret, this once."""
-    made = client.keys.create(name, expires_in_days)
+    made = client.keys.create(name, expires_in_days, scopes)
     secret = made.key.get_secret_value()
     tell(made.model_dump(mode="json") | {"key": secret}, secret, as_json)
 
@@ -32,11 +55,12 @@ def create(client: Client, name: str, expires_in_days: int | None, as_json: bool
 def list_keys(client: Client, as_json: bool) -> None:
     """List your keys; for an owner of the tenant, everybody's."""
     found = client.keys.list()
-    rows = (
-        (k.id, k.name, f"{k.hint}...", k.user_id, k.created_at, k.expires_at, k.revoked_at)
-        for k in found
-    )
-    tell(found, table(HEADERS, rows), as_json)
+    tell(found, table(HEADERS, map(_row, found)), as_json)
+
+
+def _row(key: Key) -> Sequence[object]:
+    made = (key.id, key.name, f"{key.hint}...", key.user_id, " ".join(key.scopes), key.created_at)
+    return (*made, key.last_used_at, key.expires_at, key.revoked_at)
 
 
 @keys.command("revoke")

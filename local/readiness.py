@@ -7,6 +7,9 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
+from local.errors import LocalError
+from settings import settings
+
 TIMEOUT_S = 5.0
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 
@@ -18,6 +21,12 @@ class Readiness:
         reached = EVERYWHERE.get(host, host)
         self._url = f"https://{f'[{reached}]' if ':' in reached else reached}:{port}/readyz"
         self._context = ssl.create_default_context(cafile=str(ca))
+        if settings.ai_api_cert:
+            self._context.load_cert_chain(settings.ai_api_cert, settings.ai_api_key)
+        elif settings.tls_client_ca and settings.tls_client == "required":
+            raise LocalError(
+                "API_TLS_CLIENT=required is for this command too: set AI_API_CERT and AI_API_KEY"
+            )
 
     def missing(self) -> list[str]:
         """The parts that keep the stack from being ready; empty if nothing does."""

@@ -16,7 +16,9 @@ from settings import settings
 APP_ROLE = "redten_app"
 SCOPE = text(
     "select set_config('app.tenant_id', :tenant, true),"
-    " set_config('synchronous_commit', :sync, true)"
+    " set_config('synchronous_commit', :sync, true),"
+    " set_config('statement_timeout', :statement_ms, true),"
+    " set_config('lock_timeout', :lock_ms, true)"
 )
 
 
@@ -30,9 +32,13 @@ def engine() -> Engine:
     """The process's pool. Every connection steps down to the plain role as it is made."""
     if settings.database_url is None:
         raise RedtenError("no_database", "DATABASE_URL is not set: start with `redten up`")
+    idle_ms = int(settings.idle_transaction_s * 1000)
+    options = f"-c role={APP_ROLE} -c idle_in_transaction_session_timeout={idle_ms}"
     made = create_engine(
         driver_url(settings.database_url.get_secret_value()),
-        connect_args={"options": f"-c role={APP_ROLE}", "connect_timeout": 5},
+        connect_args={"options": options, "connect_timeout": 5},
+        # Errors quote the statement and go to the log; what people write does not belong there.
+        hide_parameters=True,
         pool_size=10,
         max_overflow=10,
         pool_timeout=5,
@@ -52,17 +58,29 @@ def _prepare(connection: Any, _record: object) -> None:
 
 
 @contextmanager
-def session_scope(tenant_id: int | None = None, *, durable: bool = True) -> Iterator[Session]:
+def session_scope(
+    tenant_id: int | None = None,
+    *,
+    durable: bool = True,
+    snapshot: bool = False,
+    long: bool = False,
+) -> Iterator[Session]:
     """One transaction that sees the rows of `tenant_id`, and with None those of no tenant.
 
     With `durable=False` a crash of Postgres may forget its last moments; for what the sweep
-    would repeat anyway. Commits at the end, rolls back on an exception.
+    would repeat anyway. With `snapshot` everything is seen as of one moment. Statements that may
+    take longer than REDTEN_STATEMENT_LIMIT_S need `long`; locks are waited for no longer even then.
+    Commits at the end, rolls back on an exception.
     """
+    limit_ms = str(int(settings.statement_limit_s * 1000))
     scope = {
         "tenant": "" if tenant_id is None else str(tenant_id),
         "sync": "on" if durable else "off",
+        "statement_ms": "0" if long else limit_ms,
+        "lock_ms": limit_ms,
     }
-    with Session(engine(), expire_on_commit=False) as session:
+    bind = engine().execution_options(isolation_level="REPEATABLE READ") if snapshot else engine()
+    with Session(bind, expire_on_commit=False) as session:
         _enter(session, scope)
         yield session
         session.commit()

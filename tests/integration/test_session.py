@@ -44,3 +44,30 @@ def test_work_that_may_be_repeated_does_not_wait_for_the_disk(db):
             assert session.scalar(text("show synchronous_commit")) == expected
     with engine().connect() as connection:
         assert connection.scalar(text("show synchronous_commit")) == "on"
+
+
+def test_a_statement_may_not_go_on_for_ever_unless_it_is_said_to_be_long(db):
+    for long, statements in ((False, "30s"), (True, "0")):
+        with session_scope(1, long=long) as session:
+            assert session.scalar(text("show statement_timeout")) == statements
+            assert session.scalar(text("show lock_timeout")) == "30s"
+    with engine().connect() as connection:
+        assert connection.scalar(text("show statement_timeout")) == "0"
+        assert connection.scalar(text("show idle_in_transaction_session_timeout")) == "5min"
+
+
+def test_a_statement_that_takes_too_long_is_a_database_away(db, http, monkeypatch):
+    def slow(session, _):
+        session.execute(text("set local statement_timeout = 20"))
+        session.execute(text("select pg_sleep(60)"))
+
+    monkeypatch.setattr("api.quotas.usage", slow)
+    account = {"email": "member@example.org", "password": "a secret"}
+    token = http.post("/user", json=account).json["token"]
+
+    refused = http.get("/quota", headers={"Bearer": token})
+
+    assert (refused.status_code, refused.json["code"]) == (503, "unavailable")
+    assert "pg_sleep" not in refused.text
+    with session_scope() as session:
+        assert session.query(User).count() == 2
