@@ -1,6 +1,6 @@
 """A process like ingest/load/child.py that reads files of texts: each text comes as a page.
 
-python -m ingest.texts_child MEMORY_BYTES COLUMN
+python -m ingest.texts_child MEMORY_BYTES COLUMN FOLDER
 """
 
 import sys
@@ -23,4 +23,4 @@ def read(column: str, request: dict[str, Any]) -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), partial(read, sys.argv[2]))
+    serve(int(sys.argv[1]), Path(sys.argv[3]), partial(read, sys.argv[2]))

@@ -1,8 +1,9 @@
 """A process that reads files for another and may be killed at it: a request in, its items out.
 
-    python -m ingest.load.child MEMORY_BYTES
+    python -m ingest.load.child MEMORY_BYTES FOLDER
 
-A request is a line of JSON with `path`, `name`, `seconds` and `limits`; the answer is frames.
+A request is a line of JSON with `path`, `name`, `seconds` and `limits`; the answer is frames. Files
+to read lie in the folder: of all others the process sees those of Python alone.
 """
 
 import json
@@ -15,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ingest.confined import confine
 from ingest.load import count_pages, kind, load
 from ingest.load.limits import Limits
 from ingest.load.page import LoadError
@@ -34,7 +36,9 @@ def document(request: Request) -> Iterator[bytes]:
         yield item_frame(item)
 
 
-def serve(memory_bytes: int, read: Callable[[Request], Iterator[bytes]] = document) -> None:
+def serve(
+    memory_bytes: int, folder: Path, read: Callable[[Request], Iterator[bytes]] = document
+) -> None:
     """Answers requests with what `read` makes of them, until there are no more."""
     # Ctrl-C and service managers stop all processes of a worker at once. It finishes its files, or
     # hands them back; this process ends with it, or by its hand.
@@ -46,7 +50,7 @@ def serve(memory_bytes: int, read: Callable[[Request], Iterator[bytes]] = docume
     # Not everywhere may a process limit its memory.
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    replies.write(frame({"ready": True}))
+    replies.write(frame({"ready": True, "unconfined": confine(folder)}))
     replies.flush()
     for line in requests:
         request = json.loads(line)
@@ -70,4 +74,4 @@ def _answer(frames: Iterator[bytes]) -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(int(sys.argv[1]), Path(sys.argv[2]))

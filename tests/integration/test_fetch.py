@@ -70,6 +70,7 @@ def test_no_spelling_of_this_machine_is_connected_to(site, host):
     "address",
     [
         "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.1",
+        "0.0.0.0", "fd00:ec2::254",  # noqa: S104
         "127.9.9.9", "224.0.0.1", "240.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1",
         "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::7f00:1",
         "64:ff9b:1::1", "2002:7f00:1::", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "fc00::1",
@@ -101,9 +102,17 @@ def resolving(monkeypatch, *answers: list[str]) -> None:
     monkeypatch.setattr("ingest.sources.fetch.socket.getaddrinfo", look_up)
 
 
-def test_a_name_that_means_this_machine_is_refused(site, monkeypatch):
+def test_a_name_that_means_this_machine_is_refused_and_only_the_log_tells_where_it_is(
+    site, monkeypatch, caplog
+):
     resolving(monkeypatch, ["127.0.0.1"])
-    assert "127.0.0.1" in str(refused(site.url("/secret", "docs.example.org"), networks=[]))
+
+    error = refused(site.url("/secret", "docs.example.org"), networks=[])
+
+    assert error.code == "address_not_allowed"
+    assert "docs.example.org" in error.message
+    assert "127.0.0.1" not in error.message
+    assert "docs.example.org is at 127.0.0.1" in caplog.text
 
 
 def test_one_private_address_among_public_ones_is_enough_to_refuse(site, monkeypatch):

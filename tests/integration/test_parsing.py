@@ -11,7 +11,7 @@ from celery.exceptions import Ignore
 
 from ingest.load.page import LoadError, Page
 from settings import settings
-from tasks import parsing
+from tasks import parser
 from tasks.parsing import COMMAND, Parsers
 
 # A child that says it is ready, takes a file, and then does something else than read it.
@@ -43,7 +43,7 @@ def wanted() -> None:
 
 
 def read(parsers: Parsers, path, name: str = "a.txt", check=wanted) -> list[str]:
-    with parsers.reading(path, name, check) as reading:
+    with parsers.reading(path, name, check, 1) as reading:
         return [item.text.strip() for item in reading.items if isinstance(item, Page)]
 
 
@@ -135,7 +135,7 @@ def test_a_reader_has_no_password_in_its_environment(text):
         " + frame({'end': True})); sys.stdout.flush(); sys.stdin.readline()"
     )
     parsers = Parsers([sys.executable, "-c", tell])
-    with parsers.reading(text, "a.txt", wanted) as reading:
+    with parsers.reading(text, "a.txt", wanted, 1) as reading:
         assert list(reading.items) == []
     parsers.close()
     assert "PATH" in reading.kind
@@ -143,7 +143,7 @@ def test_a_reader_has_no_password_in_its_environment(text):
 
 
 def test_a_process_is_replaced_after_many_files(text, monkeypatch):
-    monkeypatch.setattr(parsing, "MOST_FILES", 1)
+    monkeypatch.setattr(parser, "MOST_FILES", 1)
     parsers = Parsers()
     assert read(parsers, text) == ["some text"]
     assert parsers._idle == []

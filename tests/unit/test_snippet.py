@@ -45,6 +45,13 @@ def test_without_any_of_the_words_it_is_the_beginning():
     assert 200 < len(made.text) <= 240
 
 
+def test_a_snippet_is_the_documents_text_with_places_beside_it_and_no_markup_within():
+    text = "<mark>oil</mark><script>alert(1)</script> & <b>lamp"
+    made = snippet(text, "lamp oil")
+    assert made.text == text
+    assert shown(made) == ["oil", "lamp"]
+
+
 def test_letters_that_grow_when_they_are_folded_keep_their_offsets():
     made = snippet("Die Straße heißt Weg.", "STRASSE weg")
     assert shown(made) == ["Straße", "Weg"]
