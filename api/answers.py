@@ -34,7 +34,7 @@ REVIEW_FIELDS = ("reviewed_answer", "reviewed_score", "reviewed_notes")
 LONGEST_KEY = 100
 
 
-def _shown(session: Session, answers: list[Answer]) -> list[dict[str, Any]]:
+def shown(session: Session, answers: list[Answer]) -> list[dict[str, Any]]:
     """Records with the newest review of each."""
     reviews = newest_reviews(session, [answer.id for answer in answers])
     return [_record(answer, reviews.get(answer.id)) for answer in answers]
@@ -57,7 +57,7 @@ def _record(answer: Answer, review: Review | None) -> dict[str, Any]:
 def get_result(job_id: int) -> dict[str, Any]:
     """Fetch the newest result of a job, by the id of the job."""
     with session_scope(caller().tenant_id) as session:
-        return _shown(session, [answer_of_job(session, caller(), job_id)])[0]
+        return shown(session, [answer_of_job(session, caller(), job_id)])[0]
 
 
 @blueprint.get("/ai/result/<number:job_id>/reviews")
@@ -78,7 +78,7 @@ def search_results(json_data: SearchIn) -> dict[str, Any]:
     """Find the results of a job; none is an empty list."""
     with session_scope(caller().tenant_id) as session:
         found = answers_of_job(session, caller(), json_data.job_id)
-        return {"query": json_data.query, "recs": _shown(session, found)}
+        return {"query": json_data.query, "recs": shown(session, found)}
 
 
 @blueprint.post("/ai/result")
@@ -99,7 +99,7 @@ def create_result(json_data: AnswerIn) -> dict[str, Any]:
         answer = add_answer(session, **values)
         review = _review(session, answer.id, json_data) if answer else None
         answer = answer or delivered(session, caller().user_id, key)
-        reply = _shown(session, [answer])[0]
+        reply = shown(session, [answer])[0]
     _send(review)
     return reply
 
@@ -148,7 +148,7 @@ def review_result(json_data: ReviewIn) -> dict[str, Any]:
         review = _review(session, answer.id, json_data)
         session.flush()
         session.refresh(answer)
-        reply = _shown(session, [answer])[0]
+        reply = shown(session, [answer])[0]
     _send(review)
     return reply
 

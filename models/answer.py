@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    and_,
     literal,
     or_,
     select,
@@ -96,7 +97,9 @@ def delivered(session: Session, user_id: int, dedupe_key: str) -> Answer:
 
 
 def _visible(caller: Caller) -> ColumnElement[bool]:
-    return or_(Answer.user_id == caller.user_id, literal(caller.reviews_all))
+    """Row-level security says the same of the tenant once more."""
+    mine = or_(Answer.user_id == caller.user_id, literal(caller.reviews_all))
+    return and_(Answer.tenant_id == caller.tenant_id, mine)
 
 
 def answers_of_job(session: Session, caller: Caller, job_id: int) -> list[Answer]:
@@ -116,6 +119,16 @@ def answer_of_job(session: Session, caller: Caller, job_id: int) -> Answer:
     if not found:
         raise RedtenError("answer_not_found", f"there is no answer for job {job_id}")
     return found[0]
+
+
+def visible_answers(
+    session: Session, caller: Caller, after: int, most: int, collection_id: int | None = None
+) -> list[Answer]:
+    """The next `most` answers after that id that the caller may see, the oldest first."""
+    wanted = select(Answer).where(Answer.id > after, _visible(caller))
+    if collection_id is not None:
+        wanted = wanted.where(Answer.collection_id == collection_id)
+    return list(session.scalars(wanted.order_by(Answer.id).limit(most)))
 
 
 def lock_answer(session: Session, caller: Caller, id: int) -> Answer:
