@@ -1,21 +1,42 @@
 """Jobs: a question is written down, sent, and answered later."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from apiflask import APIBlueprint
+from pydantic import Field
 
 from api.asking import ASK, ask, withdraw
 from api.auth import caller, signed_in
+from api.failures import Code, try_again
 from api.questions import JobIn
 from api.rag import reach
-from api.replies import JobOut, JobResultOut
+from api.replies import JobOut, JobResultOut, Out
+from api.schemas import In, Number
 from models.answer import answers_of_job
 from models.errors import RedtenError
-from models.job import Job, find_job
+from models.job import Job, find_job, jobs
 from models.session import session_scope
-from models.work import State
+from models.work import State, Work
 
 blueprint = APIBlueprint("jobs", __name__, tag="Jobs")
+
+
+class JobsIn(In):
+    """Which jobs: in that state, failed with that code, with ids below `before`."""
+
+    state: Literal["waiting", "running", "done", "failed"] | None = None
+    code: Code | None = None
+    before: Number | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+
+
+class JobsOut(Out):
+    """Newest first; `next` is the `before` of the next page, null after the last one."""
+
+    jobs: list[JobOut]
+    next: int | None
+    msg: str = "success"
+
 
 SHOWN = JobResultOut.model_fields.keys() - {"job_id"}
 
@@ -53,6 +74,27 @@ def get_job(id: int) -> Job:
     """See how far a job has come."""
     with session_scope(caller().tenant_id) as session:
         return find_job(session, caller(), id)
+
+
+@blueprint.get("/jobs")
+@blueprint.input(JobsIn, location="query")
+@blueprint.output(JobsOut)
+@signed_in(blueprint)
+def list_jobs(query_data: JobsIn) -> dict[str, Any]:
+    """List your jobs, newest first; experts and owners see those of the whole tenant."""
+    state = State[query_data.state.upper()] if query_data.state else None
+    which: dict[str, Any] = {"code": query_data.code, "before": query_data.before}
+    with session_scope(caller().tenant_id) as session:
+        found = jobs(session, caller(), most=query_data.limit, state=state, **which)
+    return {"jobs": found, "next": found[-1].id if len(found) == query_data.limit else None}
+
+
+@blueprint.post("/job/<number:id>/retry")
+@blueprint.output(JobOut, status_code=202)
+@signed_in(blueprint)
+def retry_job(id: int) -> Work:
+    """Try a failed job again from its first step; for who asked and for owners."""
+    return try_again(caller(), "job", id)
 
 
 @blueprint.delete("/job/<number:id>")

@@ -27,10 +27,11 @@ from sqlalchemy.sql.elements import ColumnElement
 from models.base import Base, Dated, Numbered, Owned
 from models.errors import RedtenError
 from models.naming import rename_document
-from models.work import State, Work
+from models.work import FAILED, State, Work
 
 # A document that failed keeps nobody from sending the same content again.
 CURRENT = text("state <> 4")
+NEW_IN_FLIGHT = text("state in (1, 2) and chunks is null")
 IDS = IdSequence("chunk_ids")
 LOCK = 0x646F63  # "doc": with a collection's id, the advisory lock of its uploads
 
@@ -69,6 +70,9 @@ class Document(Numbered, Owned, Work, Dated, Base):
 
     __table_args__ = (
         Index("ix_documents_unfinished", "since", postgresql_where=text("state in (1, 2)")),
+        Index("ix_documents_failed", "tenant_id", "since", postgresql_where=FAILED),
+        Index("ix_documents_in_flight", "tenant_id", postgresql_where=NEW_IN_FLIGHT),
+        Index("ix_documents_size", "tenant_id", postgresql_include=["size_in_bytes"]),
         Index(
             "uq_documents_content",
             "collection_id",
@@ -86,11 +90,16 @@ class Document(Numbered, Owned, Work, Dated, Base):
         """Over → waiting for the first step as a new attempt, to be read for that version."""
         over = (cls.id.in_(ids), cls.state.in_((State.DONE, State.FAILED)))
         waiting = {"state": State.WAITING, "step": cls.FIRST_STEP, "attempt": cls.attempt + 1}
-        fresh: dict[str, Any] = {"losses": 0, "code": None, "msg": None, "stages": {}}
+        fresh: dict[str, Any] = {"losses": 0, "resent": 0, "code": None, "msg": None, "stages": {}}
         values = {"version": version, "since": func.now(), **waiting, **fresh}
         moved = update(cls).where(*over).values(values).returning(cls)
         options = {"synchronize_session": False, "populate_existing": True}
         return list(session.scalars(moved, execution_options=options))
+
+    @classmethod
+    def retry(cls, session: Session, id: int, **fresh: Any) -> Self | None:
+        """As of any work; no stage has been reached yet."""
+        return super().retry(session, id, stages={}, **fresh)
 
     @classmethod
     def describe(cls, session: Session, id: int, attempt: int, **values: Any) -> bool:

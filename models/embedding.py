@@ -1,12 +1,13 @@
 """Files of texts whose vectors somebody wants, as work; each has a folder among the blobs."""
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, delete, select, update
+from sqlalchemy import BigInteger, ForeignKey, Index, String, and_, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.sql.elements import ColumnElement
 
 from models.base import Base, Dated, Numbered, Owned
 from models.errors import RedtenError
 from models.tenant import Caller
-from models.work import UNFINISHED, Work
+from models.work import FAILED, UNFINISHED, Work
 
 
 class Embedding(Numbered, Owned, Work, Dated, Base):
@@ -25,7 +26,10 @@ class Embedding(Numbered, Owned, Work, Dated, Base):
     done: Mapped[int] = mapped_column(server_default="0")
     total: Mapped[int] = mapped_column(server_default="0")
 
-    __table_args__ = (Index("ix_embeddings_unfinished", "since", postgresql_where=UNFINISHED),)
+    __table_args__ = (
+        Index("ix_embeddings_unfinished", "since", postgresql_where=UNFINISHED),
+        Index("ix_embeddings_failed", "tenant_id", "since", postgresql_where=FAILED),
+    )
 
     @property
     def texts_blob(self) -> str:
@@ -64,8 +68,7 @@ def add_embedding(session: Session, wanted: Embedding) -> Embedding:
 
 def find_embedding(session: Session, caller: Caller, id: int) -> Embedding:
     """A file of the caller's own. Raises RedtenError `embedding_not_found`."""
-    own = (Embedding.id == id, Embedding.user_id == caller.user_id)
-    found = session.scalar(select(Embedding).where(*own))
+    found = session.scalar(select(Embedding).where(Embedding.id == id, _own(caller)))
     if found is None:
         raise _not_found(id)
     return found
@@ -73,11 +76,16 @@ def find_embedding(session: Session, caller: Caller, id: int) -> Embedding:
 
 def remove_embedding(session: Session, caller: Caller, id: int) -> str:
     """Forgets a file of the caller's; gives its folder. Errors of `find_embedding`."""
-    own = (Embedding.id == id, Embedding.user_id == caller.user_id)
-    folder: str | None = session.scalar(delete(Embedding).where(*own).returning(Embedding.folder))
+    own = delete(Embedding).where(Embedding.id == id, _own(caller))
+    folder: str | None = session.scalar(own.returning(Embedding.folder))
     if folder is None:
         raise _not_found(id)
     return folder
+
+
+def _own(caller: Caller) -> ColumnElement[bool]:
+    """Row-level security says the same of the tenant once more."""
+    return and_(Embedding.tenant_id == caller.tenant_id, Embedding.user_id == caller.user_id)
 
 
 def _not_found(id: int) -> RedtenError:

@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, Dated, Numbered, Owned
-from models.work import UNFINISHED, State, Work
+from models.work import FAILED, UNFINISHED, State, Work
 
 
 class Review(Numbered, Owned, Work, Dated, Base):
@@ -23,6 +23,7 @@ class Review(Numbered, Owned, Work, Dated, Base):
 
     __table_args__ = (
         Index("ix_reviews_unfinished", "since", postgresql_where=UNFINISHED),
+        Index("ix_reviews_failed", "tenant_id", "since", postgresql_where=FAILED),
         Index("ix_reviews_answer_id", "answer_id"),
     )
 

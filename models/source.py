@@ -27,12 +27,10 @@ from models.collection import Collection, Visibility, add_collection, readable
 from models.document import Document
 from models.errors import RedtenError
 from models.tenant import Caller
-from models.work import UNFINISHED, State, Work
+from models.work import FAILED, MOST_ATTEMPTS, UNFINISHED, State, Work
 from settings import settings
 
 KEPT_RUNS = 20
-# `attempt` is a small number, and a source has a new one with each run for years.
-MOST_ATTEMPTS = 30_000
 
 
 class SourceRun(Numbered, Owned, Base):
@@ -69,6 +67,7 @@ class Source(Numbered, Owned, Work, Dated, Base):
     __table_args__ = (
         UniqueConstraint("collection_id", "address"),
         Index("ix_sources_unfinished", "since", postgresql_where=UNFINISHED),
+        Index("ix_sources_failed", "tenant_id", "since", postgresql_where=FAILED),
         Index("ix_sources_next_run_at", "next_run_at"),
     )
 
@@ -87,6 +86,7 @@ class Source(Numbered, Owned, Work, Dated, Base):
                 step=cls.FIRST_STEP,
                 attempt=cls.attempt % MOST_ATTEMPTS + 1,
                 losses=0,
+                resent=0,
                 code=None,
                 msg=None,
                 since=func.now(),
@@ -98,20 +98,17 @@ class Source(Numbered, Owned, Work, Dated, Base):
         return list(begun)
 
     @classmethod
-    def fail(cls, session: Session, id: int, attempt: int, code: str, msg: str) -> Self | None:
-        """As of any work; the run ends with it."""
-        failed = super().fail(session, id, attempt, code, msg)
-        if failed is not None:
-            _end_run(session, id, code, msg)
-        return failed
+    def retry(cls, session: Session, id: int, **fresh: Any) -> Self | None:
+        """A new run of one whose last has failed."""
+        return next(iter(cls.begin(session, cls.id == id, cls.state == State.FAILED)), None)
 
     @classmethod
-    def give_up(cls, session: Session, id: int, attempt: int, code: str, msg: str) -> Self | None:
-        """As of any work; the run ends with it."""
-        failed = super().give_up(session, id, attempt, code, msg)
-        if failed is not None:
-            _end_run(session, id, code, msg)
-        return failed
+    def _move(cls, session: Session, guard: tuple[Any, ...], **values: Any) -> Self | None:
+        """As of any work; when it fails, the run ends with it."""
+        moved = super()._move(session, guard, **values)
+        if moved is not None and moved.state == State.FAILED:
+            _end_run(session, moved.id, moved.code, moved.msg)
+        return moved
 
 
 def after(every_s: Any) -> ColumnElement[datetime]:
@@ -123,7 +120,7 @@ def _open(source_id: int) -> tuple[ColumnElement[bool], ...]:
     return (SourceRun.source_id == source_id, SourceRun.ended_at.is_(None))
 
 
-def _end_run(session: Session, source_id: int, code: str, msg: str) -> None:
+def _end_run(session: Session, source_id: int, code: str | None, msg: str | None) -> None:
     ended = update(SourceRun).where(*_open(source_id))
     session.execute(ended.values(ended_at=func.now(), code=code, msg=msg))
 

@@ -1,7 +1,8 @@
 """Work that Postgres guarantees: waiting for a step, running it on a lease, or over.
 
 Messages are only hints. Each move is one compare-and-set, so that a message that comes twice,
-late, or for an older attempt finds nothing to do.
+late, or for an older attempt finds nothing to do. Postgres itself refuses moves that no work may
+make (`check_work_move` in migration 0014), whoever asks for them.
 """
 
 from datetime import datetime
@@ -14,8 +15,10 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from settings import settings
 
-UNFINISHED = text("state in (1, 2)")
+UNFINISHED, FAILED = text("state in (1, 2)"), text("state = 4")
 CANCELLED = "cancelled"
+# `attempt` is a small number, and what is begun anew again and again has a new one each time.
+MOST_ATTEMPTS = 30_000
 
 
 class State(IntEnum):
@@ -48,6 +51,7 @@ class Work:
     step: Mapped[str | None] = mapped_column(String(32), sort_order=51)
     attempt: Mapped[int] = mapped_column(SmallInteger, default=1, sort_order=52)
     losses: Mapped[int] = mapped_column(SmallInteger, default=0, sort_order=53)
+    resent: Mapped[int] = mapped_column(SmallInteger, server_default="0", sort_order=53)
     since: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=54)
     waited_since: Mapped[datetime | None] = mapped_column(sort_order=54)
     lease_until: Mapped[datetime | None] = mapped_column(sort_order=55)
@@ -180,27 +184,49 @@ class Work:
     def send_again(cls, session: Session, id: int, attempt: int, since: datetime) -> Self | None:
         """Waiting in vain since then → waiting for its first step as a new attempt, no loss.
 
-        None if it has moved meanwhile.
+        None if it has moved meanwhile, or was sent again too often: see `abandon`.
         """
-        waiting = (cls.id == id, cls.attempt == attempt, cls.state == State.WAITING)
-        return cls._again(session, (*waiting, cls.since == since))
+        waiting = (*cls._in_vain(id, attempt, since), cls.resent < settings.max_resent)
+        return cls._again(session, waiting, resent=cls.resent + 1)
+
+    @classmethod
+    def abandon(
+        cls, session: Session, id: int, attempt: int, since: datetime, code: str, msg: str
+    ) -> Self | None:
+        """Waiting in vain since then, and sent again too often → failed; None if it is neither."""
+        waiting = (*cls._in_vain(id, attempt, since), cls.resent >= settings.max_resent)
+        failed = {"state": State.FAILED, "lease_until": None, "code": code, "msg": msg}
+        return cls._move(session, waiting, **failed)
 
     @classmethod
     def hand_back(cls, session: Session, id: int, attempt: int, step: str) -> Self | None:
-        """Running, in a worker that is being stopped → waiting for its first step, no loss."""
+        """Running, in a worker that is being stopped → waiting for its first step, no loss.
+
+        Not refused as `send_again` is: each time somebody stops a worker, or changes a collection.
+        """
         return cls._again(session, cls._running(id, attempt, step))
 
     @classmethod
+    def retry(cls, session: Session, id: int, **fresh: Any) -> Self | None:
+        """Failed → waiting for its first step as a new attempt, as if nothing had ever gone wrong.
+
+        `fresh` are further columns. None if it has not failed, or has failed because somebody
+        cancelled it.
+        """
+        failed = (cls.id == id, cls.state == State.FAILED, cls.attempt < MOST_ATTEMPTS)
+        wanted = cls.code.is_distinct_from(CANCELLED)
+        values = {"losses": 0, "resent": 0, "code": None, "msg": None} | fresh
+        return cls._again(session, (*failed, wanted), **values)
+
+    @classmethod
     def _again(cls, session: Session, guard: tuple[Any, ...], **values: Any) -> Self | None:
-        return cls._move(
-            session,
-            guard,
-            state=State.WAITING,
-            step=cls.FIRST_STEP,
-            attempt=cls.attempt + 1,
-            lease_until=None,
-            **values,
-        )
+        begun = {"state": State.WAITING, "step": cls.FIRST_STEP, "attempt": cls.attempt + 1}
+        return cls._move(session, guard, **begun | {"lease_until": None} | values)
+
+    @classmethod
+    def _in_vain(cls, id: int, attempt: int, since: datetime) -> tuple[ColumnElement[bool], ...]:
+        waiting = (cls.id == id, cls.attempt == attempt, cls.state == State.WAITING)
+        return (*waiting, cls.since == since)
 
     @classmethod
     def _expired(cls, id: int, attempt: int) -> tuple[ColumnElement[bool], ...]:

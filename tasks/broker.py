@@ -13,6 +13,7 @@ from settings import settings
 EPOCH = "redten:epoch"
 EMPTY_SINCE = "redten:empty_since"
 WORKERS = "redten:workers:"
+SWEPT = "redten:swept"
 PRESENT_FOR_S = 15.0
 TIMEOUT_S = 0.5
 
@@ -75,3 +76,14 @@ def queues_without_worker() -> list[str]:
     """Queues from which nobody has said lately that they take messages."""
     client, oldest = connection(), time.time() - PRESENT_FOR_S
     return [queue for queue in QUEUES if not client.zcount(WORKERS + queue, oldest, "+inf")]
+
+
+def note_swept() -> None:
+    """The sweep has looked at everything, as it should every few seconds."""
+    connection().set(SWEPT, str(time.time()))
+
+
+def swept_s_ago() -> float | None:
+    """Seconds since the last sweep; None if the broker knows of none."""
+    at = connection().get(SWEPT)
+    return None if at is None else time.time() - float(str(at))

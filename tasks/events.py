@@ -182,6 +182,14 @@ def _event(id: str, fields: dict[str, str]) -> Event:
     return Event(id, fields["kind"], json.loads(fields["data"]))
 
 
+def forget(job_id: int) -> None:
+    """Takes back all that was told of the job; it begins anew."""
+    try:
+        broker.connection().delete(_key(job_id))
+    except broker.BrokerError as error:
+        log.warning("job %d: what was told of it stays for a while: %s", job_id, error)
+
+
 def cancel(job_id: int) -> None:
     """Lets the process that works on the job know that its answer is not wanted any more."""
     try:

@@ -24,8 +24,10 @@ from tasks.flow import Flow
 
 log = logging.getLogger(__name__)
 
-# What this process is working on, by the event that ends its keeper.
+# What this process is working on, by the event that tells its body that it is another's by now.
 _held: dict[threading.Event, tuple[Flow, str]] = {}
+# This process has no time left for anything.
+_drained = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +135,14 @@ def _kept(flow: Flow, step: str) -> Iterator[threading.Event]:
     done, gone = threading.Event(), threading.Event()
     keeper = threading.Thread(target=_keep, args=(flow, step, done, gone), daemon=True)
     keeper.start()
-    _held[done] = (flow, step)
+    _held[gone] = (flow, step)
+    if _drained.is_set():
+        # It waited its turn in this process, and has come too late.
+        _hand_back()
     try:
         yield gone
     finally:
-        del _held[done]
+        del _held[gone]
         done.set()
 
 
@@ -162,10 +167,17 @@ def drain(**_: Any) -> None:
 
 
 def _hand_back() -> None:
-    for flow, step in list(_held.values()):
+    _drained.set()
+    for gone, (flow, step) in list(_held.items()):
         record, (kind, id, attempt) = KINDS[flow["kind"]], _name(flow)
-        with session_scope(flow["tenant_id"]) as session:
-            moved = record.hand_back(session, id, attempt, step)
+        try:
+            with session_scope(flow["tenant_id"]) as session:
+                moved = record.hand_back(session, id, attempt, step)
+        except SQLAlchemyError as error:
+            log.warning("%s %d attempt %d: not handed back: %s", kind, id, attempt, error)
+            continue
         if moved:
             log.warning("%s %d attempt %d: handed back, the worker stops", kind, id, attempt)
             chains.send(kind, flow["tenant_id"], id, moved.attempt)
+        # Now, not when the lease is next extended: the worker has little time left.
+        gone.set()

@@ -6,17 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from sqlalchemy.orm import Session
+
 from ingest.load.page import Attachment, Facts, LoadError, Page
 from models.collection import Collection
 from models.document import Document, add_document, lock_uploads, nesting
 from models.errors import RedtenError
+from models.loose_blob import adopt, loosen
 from models.session import session_scope
 from tasks import artifacts, chains
 from tasks.app import app
-from tasks.blobs import fetched, get_blobs, new_document_key
+from tasks.blobs import fetched, new_document_key, put_patiently
 from tasks.flow import Flow
 from tasks.lease import Held, running
-from tasks.parsing import LIMITS, Reading, get_parsers
+from tasks.loose import coming, remove_loose, renewing
+from tasks.parser import LIMITS, Reading
+from tasks.parsing import get_parsers
 from tasks.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -60,7 +65,7 @@ def _take_recipe(flow: Flow, held: Held) -> None:
 
 def _load(flow: Flow, held: Held, path: Path) -> None:
     document = held.record
-    with get_parsers().reading(path, document.name, held.insist) as reading:
+    with get_parsers().reading(path, document.name, held.insist, document.tenant_id) as reading:
         found = Found(reading.kind)
         pages = _pages(flow, reading, found, path.parent)
         flow["pages"] = artifacts.write_pages(flow, pages)
@@ -90,22 +95,31 @@ def _pages(flow: Flow, reading: Reading, found: Found, folder: Path) -> Iterator
 
 def _enter(flow: Flow, document: Document, found: Found) -> list[Document]:
     """Writes down what the file says of itself; gives its new attachments."""
-    with session_scope(flow["tenant_id"]) as session:
-        if found.attachments and nesting(session, document) >= LIMITS.nesting:
+    tenant_id, named = flow["tenant_id"], list(_named_apart(found.attachments))
+    wanted = [_child(document, name, path) for name, path in named]
+    places = [one.blob for one in wanted]
+    with session_scope(tenant_id) as session:
+        if wanted and nesting(session, document) >= LIMITS.nesting:
             raise LoadError("nested_too_deep", "files within files within files: too many of them")
-    wanted = [_child(document, name, path) for name, path in _named_apart(found.attachments)]
-    unused = {one.blob for one in wanted}
-    try:
-        with session_scope(flow["tenant_id"]) as session:
+        loosen(session, tenant_id, *places)
+    with coming(tenant_id, *places):
+        for child, (_, path) in renewing(tenant_id, places, zip(wanted, named, strict=True)):
+            put_patiently(child.blob, path)
+        with session_scope(tenant_id) as session:
             lock_uploads(session, document.collection_id)
             ours = Document.describe(session, flow["id"], flow["attempt"], **_described(found))
-            entered = [add_document(session, one) for one in wanted] if ours else []
-        unused -= {one.blob for one, _ in entered}
-        unused |= {blob for _, blobs in entered for blob in blobs}
-    finally:
-        for blob in unused:
-            get_blobs().remove(blob)
-    return [one for one, _ in entered if one in wanted]
+            entered = [_entered(session, one) for one in wanted] if ours else []
+    new = [one for one, _ in entered if one in wanted]
+    unused = {*places, *(blob for _, blobs in entered for blob in blobs)}
+    remove_loose(tenant_id, unused - {one.blob for one in new})
+    return new
+
+
+def _entered(session: Session, wanted: Document) -> tuple[Document, list[str]]:
+    document, unused = add_document(session, wanted)
+    if document is wanted:
+        adopt(session, wanted.tenant_id, wanted.blob)
+    return document, unused
 
 
 def _described(found: Found) -> dict[str, object]:
@@ -130,10 +144,10 @@ def _named_apart(attachments: list[tuple[str, Path]]) -> Iterator[tuple[str, Pat
 
 
 def _child(parent: Document, name: str, path: Path) -> Document:
-    """A document of an attachment, whose content is in the store already."""
+    """A document of an attachment, whose content is not in the store yet."""
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    child = Document(
+    return Document(
         tenant_id=parent.tenant_id,
         collection_id=parent.collection_id,
         parent_id=parent.id,
@@ -144,5 +158,3 @@ def _child(parent: Document, name: str, path: Path) -> Document:
         tags=parent.tags,
         step=Document.FIRST_STEP,
     )
-    get_blobs().put(child.blob, path)
-    return child

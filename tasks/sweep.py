@@ -2,6 +2,7 @@
 
 import logging
 
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from models.overdue import Overdue, know_epoch, known_epoch, overdue_work
@@ -10,6 +11,7 @@ from models.work import Work
 from settings import settings
 from tasks import artifacts, broker, chains, telling
 from tasks.app import app
+from tasks.blobs import BlobsAway
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +33,11 @@ def sweep_lost_work() -> None:
         overdue = overdue_work(session, 0.0 if broker_lost else settings.stale_after_s)
     for work in overdue:
         if work.lost or work.overtaken or broker_lost or _queue(work.step) in (None, *empty):
-            _recover(work)
+            _recover_or_tell(work)
     if known != epoch:
         with session_scope() as session:
             know_epoch(session, epoch)
+    broker.note_swept()
 
 
 def _queue(step: str) -> str | None:
@@ -45,32 +48,53 @@ def _queue(step: str) -> str | None:
     return None
 
 
+def _recover_or_tell(work: Overdue) -> None:
+    """Work that Postgres does not let move must not keep what comes after it from being found."""
+    try:
+        _recover(work)
+    except (DataError, IntegrityError) as error:
+        log.error("%s %d: cannot be recovered: %s", work.kind, work.id, error)
+
+
 def _recover(work: Overdue) -> None:
-    if work.lost and work.losses + 1 >= settings.max_losses:
-        return _give_up(work)
     with session_scope(work.tenant_id) as session:
-        moved = _again(session, work)
-    if moved:
-        log.warning("%s %d: lost in %s, attempt %d", work.kind, work.id, work.step, moved.attempt)
-        chains.send(work.kind, work.tenant_id, work.id, moved.attempt)
+        moved = _again(session, work) or _given_up(session, work)
+    if moved is None:
+        return
+    if moved.over:
+        return _tell_failed(work, moved)
+    log.warning("%s %d: lost in %s, attempt %d", work.kind, work.id, work.step, moved.attempt)
+    chains.send(work.kind, work.tenant_id, work.id, moved.attempt)
 
 
 def _again(session: Session, work: Overdue) -> Work | None:
-    if work.lost:
+    """As a new attempt; None if it has moved meanwhile, or has had too many."""
+    if not work.lost:
+        return work.record.send_again(session, work.id, work.attempt, work.since)
+    if work.losses + 1 < settings.max_losses:
         return work.record.restart(session, work.id, work.attempt)
-    return work.record.send_again(session, work.id, work.attempt, work.since)
+    return None
 
 
-def _give_up(work: Overdue) -> None:
-    losses = work.losses + 1
-    reason = (
-        f"lost {losses} times while running, the last time in {work.step}; see the worker's log"
+def _given_up(session: Session, work: Overdue) -> Work | None:
+    """Failed for good; None if it has moved meanwhile."""
+    if work.lost:
+        reason = f"lost {work.losses + 1} times while running, the last time in {work.step}"
+        return work.record.give_up(
+            session, work.id, work.attempt, "lost", f"{reason}; see the worker's log"
+        )
+    reason = f"sent {settings.max_resent} times, and never taken in {work.step}"
+    return work.record.abandon(
+        session, work.id, work.attempt, work.since, "lost", f"{reason}; see the broker's log"
     )
-    with session_scope(work.tenant_id) as session:
-        failed = work.record.give_up(session, work.id, work.attempt, "lost", reason)
-    if failed:
-        log.error("%s %d: given up, %s", work.kind, work.id, reason)
-        if work.kind == "document":
+
+
+def _tell_failed(work: Overdue, failed: Work) -> None:
+    log.error("%s %d: given up, %s", work.kind, work.id, failed.msg)
+    if work.kind == "job":
+        telling.tell_end(failed)
+    elif work.kind == "document":
+        try:
             artifacts.remove(work.tenant_id, work.id)
-        elif work.kind == "job":
-            telling.tell_end(failed)
+        except BlobsAway as error:
+            log.warning("document %d: its work stays in the store: %s", work.id, error)

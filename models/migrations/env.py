@@ -1,9 +1,17 @@
-"""How Alembic reaches the database: one transaction, under an advisory lock."""
+"""How Alembic reaches the database: one transaction, under an advisory lock.
 
+Code that is already running goes on meanwhile. Who waits for the lock on a table makes all wait
+who come later, so a migration waits briefly, lets go of everything, and tries again.
+"""
+
+import logging
+import time
 from importlib import import_module
 
 from alembic import context
-from sqlalchemy import create_engine, pool, text
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+from sqlalchemy import Connection, create_engine, pool, text
+from sqlalchemy.exc import OperationalError
 
 from models.base import Base
 
@@ -12,15 +20,20 @@ for module in (
     "answer",
     "collection",
     "document",
+    "invitation",
     "job",
+    "loose_blob",
     "model",
+    "one_time_password",
     "overdue",
+    "quota",
     "review",
     "service_key",
     "source_item",
     "tenant",
     "user",
     "user_data",
+    "verification",
 ):
     import_module(f"models.{module}")
 
@@ -32,8 +45,13 @@ def is_ours(_object: object, name: str | None, kind: str, *_: object) -> bool:
 
 LOCK = 0x7265647465  # "redte": any number that only redten's migrations take
 
-engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool)
-with engine.connect() as connection:
+LOCK_WAIT_MS, PAUSE_S, MOST_TRIES = 1000, 1.0, 300
+
+log = logging.getLogger(__name__)
+
+
+def migrate(connection: Connection) -> None:
+    """All that is to be done, or nothing of it."""
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -42,4 +60,24 @@ with engine.connect() as connection:
     )
     with context.begin_transaction():
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        # After the advisory lock: another migration is waited for as long as it takes.
+        connection.execute(text(f"set local lock_timeout = {LOCK_WAIT_MS}"))
         context.run_migrations()
+
+
+def migrate_patiently(connection: Connection) -> None:
+    """Tries until no long transaction is in the way, for some minutes."""
+    for left in reversed(range(MOST_TRIES)):
+        try:
+            return migrate(connection)
+        except OperationalError as error:
+            if not left or not isinstance(error.orig, DeadlockDetected | LockNotAvailable):
+                raise
+            log.warning("a table is in use, trying again: %s", error.orig)
+        connection.rollback()
+        time.sleep(PAUSE_S)
+
+
+engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool)
+with engine.connect() as connection:
+    migrate_patiently(connection)

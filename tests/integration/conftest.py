@@ -1,10 +1,8 @@
 """Real services, started once, and emptied before each test."""
 
 import shutil
-import signal
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -22,9 +20,12 @@ from settings import settings
 from tasks import broker
 from tests.conftest import CLUSTER, LAYOUT
 from tests.integration.door import ADMIN, log_in, sign_up
-from tests.integration.processes import Broker, program, until
+from tests.integration.processes import Broker, Database, until
 
-TABLES = "reviews, answers, chunks, documents, jobs, collections, memberships, users_tokens, users"
+TABLES = (
+    "reviews, answers, chunks, documents, jobs, collections, memberships, users_tokens, users,"
+    " loose_blobs, quotas"
+)
 
 
 @pytest.fixture(scope="session")
@@ -35,25 +36,20 @@ def valkey_server() -> Iterator[Broker]:
     server.kill()
 
 
-def _as_account() -> dict[str, Any]:
-    account = CLUSTER.home.account
-    if account is None:
-        return {}
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Database]:
+    """The database server of all tests."""
+    postgres.prepare(LAYOUT)
+    server = Database()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
-def services(valkey_server: Broker) -> Iterator[None]:
+def services(valkey_server: Broker, postgres_server: Database) -> None:
     """Postgres with the schema that the migrations make, and Valkey."""
-    cluster = postgres.prepare(LAYOUT)
-    log = (LAYOUT.logs / "postgres.log").open("ab")
-    command = (cluster.home.binaries / "postgres", "-D", cluster.home.data)
-    fast = signal.SIGINT  # does not wait for the pool's connections to go
-    with log, program(*command, end_with=fast, stderr=log, cwd="/", **_as_account()):
-        until(cluster.answers)
-        cluster.make_roles_and_database()
-        upgrade(cluster.admin_url)
-        yield
+    CLUSTER.make_roles_and_database()
+    upgrade(CLUSTER.admin_url)
 
 
 def _emptied() -> bool:
@@ -69,14 +65,19 @@ def _emptied() -> bool:
     return True
 
 
-@pytest.fixture
-def db(services: None) -> None:
-    """An empty database with the administrator and the public collection, and an empty broker."""
+def empty() -> None:
+    """Back to the administrator and the public collection; nothing in the broker."""
     until(_emptied)
     broker.connection().flushall()
     (LAYOUT.run / "asked").unlink(missing_ok=True)
     shutil.rmtree(LAYOUT.blobs, ignore_errors=True)
     seed(*ADMIN)
+
+
+@pytest.fixture
+def db(services: None) -> None:
+    """An empty database with the administrator and the public collection, and an empty broker."""
+    empty()
 
 
 @pytest.fixture

@@ -70,6 +70,33 @@ class Broker:
         self.process = self._start()
 
 
+class Database:
+    """Postgres, on the data of this run; it can be stopped, and comes back."""
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        command = [str(CLUSTER.home.binaries / "postgres"), "-D", str(CLUSTER.home.data)]
+        with (LAYOUT.logs / "postgres.log").open("ab") as log:
+            options: dict[str, Any] = {"cwd": "/", "start_new_session": True, **_as_account()}
+            self.process = subprocess.Popen(command, stderr=log, **options)
+        until(CLUSTER.answers)
+
+    def stop(self) -> None:
+        """As fast as is safe: it does not wait for the pools' connections to go."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+
+
+def _as_account() -> dict[str, Any]:
+    account = CLUSTER.home.account
+    if account is None:
+        return {}
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
 def worker(queue: str, module: str = "tasks.app", tasks: int = 1) -> subprocess.Popen[bytes]:
     """A worker for one queue, started and taking messages, so many at once."""
     log = (LAYOUT.logs / f"{queue}.log").open("ab")

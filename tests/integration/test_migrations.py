@@ -1,12 +1,16 @@
 """The schema is what the migrations make, up and down."""
 
+import re
+import threading
+
 import pytest
 from alembic import command
+from sqlalchemy import Engine, event
 
 from local.postgres import DATABASE
 from models.migrate import alembic_config, upgrade
 from tests.conftest import CLUSTER
-from tests.integration.processes import session_value
+from tests.integration.processes import session_value, until
 
 
 @pytest.fixture
@@ -79,3 +83,52 @@ def test_application_connects_as_a_role_that_no_wall_lets_through(services):
     assert role == "redten_app"
     assert session_value(flags + " where rolname = 'redten_app'") is False
     assert session_value("select count(*) from pg_tables where tableowner = 'redten_app'") == 0
+
+
+NOT_ADDITIVE = re.compile(
+    r"drop (column|table|view)|rename |alter column .* (type|set not null)|set default"
+    r"|drop function(?! if exists)",
+    re.IGNORECASE,
+)
+
+
+def test_migrations_only_add_so_that_code_already_running_goes_on(other_database):
+    """Renaming and dropping is for a later version, when no older code runs any more."""
+    config, said = alembic_config(other_database), []
+    command.upgrade(config, "0009")
+
+    def listen(_connection, _cursor, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        upgrade(other_database)
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+
+    assert any("create trigger work_moves" in statement for statement in said)
+    outside = [re.sub(r"\$\$.*?\$\$", "", one, flags=re.DOTALL) for one in said]
+    assert [one for one in outside if NOT_ADDITIVE.search(one)] == []
+
+
+def test_a_migration_lets_readers_pass_while_a_long_transaction_keeps_it_waiting(other_database):
+    config = alembic_config(other_database)
+    command.upgrade(config, "0013")
+    migrating = threading.Thread(target=upgrade, args=(other_database,))
+    connect = CLUSTER.connect
+    with connect("other") as long, connect("other") as reader, long.transaction():
+        long.execute(b"select from jobs")
+        migrating.start()
+        until(lambda: reader.execute(WAITING_FOR_JOBS).fetchone() == (1,))
+        # Behind one that waits for ever it would wait for ever too.
+        reader.execute(b"set lock_timeout = '20s'")
+        reader.execute(b"select from jobs")
+    migrating.join(60)
+    with CLUSTER.connect("other") as connection:
+        assert connection.execute(b"select resent from jobs").fetchall() == []
+
+
+WAITING_FOR_JOBS = b"""
+select count(*) from pg_locks where relation = 'jobs'::regclass and not granted
+  and database = (select oid from pg_database where datname = 'other')
+"""

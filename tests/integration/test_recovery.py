@@ -1,11 +1,18 @@
 """Workers that die or stop: an accepted question still ends with exactly one result."""
 
+import os
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
 
+from models.migrate import alembic_config
+from settings import settings
 from tasks import chains
+from tests.conftest import CLUSTER, LAYOUT
 from tests.integration.door import answer, ask, result
 from tests.integration.processes import (
     FAKE,
@@ -19,6 +26,8 @@ from tests.integration.processes import (
     worker,
     workers,
 )
+
+REDELIVERING = "tests.integration.redelivering"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -170,3 +179,76 @@ def test_a_stale_attempt_neither_answers_nor_fails_a_newer_one(http, headers):
         answer(http, headers, job, 30)
     assert answers_of(job) == 1
     assert session_value(f"select data->>'attempt' from answers where job_id = {job}") == "2"
+
+
+@pytest.mark.parametrize("tasks", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_a_message_that_comes_again_before_the_step_ends_does_not_run_it_again(
+    http, headers, tasks
+):
+    taken = LAYOUT.run / "taken"
+    taken.unlink(missing_ok=True)
+    with workers(tasks, pipeline="", ingest="", sweep="", inference=REDELIVERING):
+        job = ask(http, headers, "slowest question")
+        until(asked)
+        for _ in range(20):
+            chains.send("job", 1, job, 1)
+        answer(http, headers, job, 60)
+        until(lambda: len(taken.read_text().splitlines()) > 1)
+    assert asked() == ["slowest question"]
+    assert session_value(f"select attempt from jobs where id = {job}") == 1
+    assert answers_of(job) == 1
+
+
+@pytest.mark.parametrize("question", ["slower", pytest.param("slowest", marks=pytest.mark.long)])
+def test_postgres_may_be_away_for_longer_than_a_lease(http, headers, postgres_server, question):
+    """The step ends meanwhile and cannot be handed on, or goes on and finds its lease run out."""
+    with answering():
+        job = ask(http, headers, f"{question} question")
+        until(lambda: len(asked()) == 1)
+        postgres_server.stop()
+        over = time.monotonic() + settings.lease_s + 0.5
+        until(lambda: time.monotonic() > over)
+        postgres_server.start()
+        answer(http, headers, job, 60)
+        assert answers_of(job) == 1
+    assert session_value(f"select losses from jobs where id = {job}") <= 1
+
+
+LATER = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "later", "{head}", None, None
+
+
+def upgrade():
+    for table in ("jobs", "answers"):
+        op.add_column(table, sa.Column("later", sa.Text(), server_default="", nullable=False))
+    op.create_index("ix_jobs_later", "jobs", ["later"])
+
+
+def downgrade():
+    for table in ("jobs", "answers"):
+        op.drop_column(table, "later")
+"""
+
+
+def test_the_schema_grows_while_questions_are_answered(http, headers, tmp_path):
+    config = alembic_config(CLUSTER.admin_url)
+    scripts = ScriptDirectory.from_config(config)
+    head = str(scripts.get_current_head())
+    (tmp_path / "later.py").write_text(LATER.format(head=head))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("version_locations", os.pathsep.join((scripts.versions, str(tmp_path))))
+    with answering(2):
+        jobs = [ask(http, headers, f"slow question {number}") for number in range(20)]
+        command.upgrade(config, "later")
+        try:
+            jobs += [ask(http, headers, f"slow question {number}") for number in range(20, 30)]
+            for job in jobs:
+                answer(http, headers, job, 60)
+        finally:
+            command.downgrade(config, head)
+        answer(http, headers, ask(http, headers, "the last question"), 60)
+    assert session_value("select sum(losses) from jobs") == 0
+    assert session_value("select count(distinct job_id) from answers") == 31

@@ -257,7 +257,7 @@ def test_a_document_that_goes_or_comes_while_chunks_move_is_in_its_right_place(a
     moving = threading.Thread(target=move, args=(made,))
     with session_scope(1) as session:
         session.query(Document).where(Document.id == goes).delete()
-        session.execute(text("update documents set state = 2 where id = :id"), {"id": again})
+        assert Document.again(session, [again], 1)
         put_document(session, made, "comes.md", TEXTS[200:])
         moving.start()
         # It has copied what it sees, and waits for the documents that are locked here.
