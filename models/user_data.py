@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, String, delete, select
+from sqlalchemy import BigInteger, ForeignKey, String, and_, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
@@ -117,7 +117,8 @@ def remove_data(session: Session, caller: Caller, id: int) -> str:
 
 
 def _own(caller: Caller) -> ColumnElement[bool]:
-    return UserData.user_id == caller.user_id
+    """Row-level security says the same of the tenant once more."""
+    return and_(UserData.tenant_id == caller.tenant_id, UserData.user_id == caller.user_id)
 
 
 def _not_found(id: int) -> RedtenError:

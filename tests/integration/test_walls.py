@@ -10,7 +10,9 @@ from models.collection import Collection, Visibility, add_collection, find_colle
 from models.document import Document, add_document
 from models.embedding import Embedding
 from models.errors import RedtenError
+from models.invitation import invite
 from models.job import Job
+from models.loose_blob import loosen
 from models.overdue import overdue_work
 from models.review import Review
 from models.search import vector_candidates
@@ -51,6 +53,7 @@ def other(admin: Caller) -> Caller:
     session_value(
         "insert into tenants (id, name) overriding system value values (2, 'other') returning id"
     )
+    session_value("insert into quotas (tenant_id, jobs) values (2, 100) returning jobs")
     with session_scope(OTHER) as session:
         user = add_user(session, "other@example.org", "-", OTHER)
         join(session, OTHER, user.id, Role.OWNER)
@@ -75,8 +78,10 @@ def made(collection: Collection) -> Document:
 def _fill(caller: Caller) -> None:
     with session_scope(caller.tenant_id) as session:
         collection = add_collection(session, caller, "theirs", Visibility.TENANT)
+        invite(session, caller, "guest@example.org", Role.MEMBER)
         add_key(session, caller, "theirs", None)
         add_data(session, caller, **UPLOADED)
+        loosen(session, OTHER, "data/b")
         session.add(Embedding(tenant_id=OTHER, user_id=caller.user_id, **TO_EMBED))
         source = add_source(session, caller, collection, "/srv/docs")
         assert source is not None

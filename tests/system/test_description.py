@@ -94,6 +94,15 @@ def test_every_place_in_a_path_is_a_declared_parameter(description: dict[str, An
         assert declared == set(re.findall(r"{(\w+)}", path)), (path, method)
 
 
+def test_every_operation_tells_how_a_refusal_looks(description: dict[str, Any]) -> None:
+    told = {
+        one["responses"]["default"]["content"]["application/json"]["schema"]["$ref"].split("/")[-1]
+        for _, _, one in operations(description)
+    }
+
+    assert told == {"Refusal", "OpenAIRefusal", "DifyRefusal"}
+
+
 def test_every_reference_leads_somewhere(description: dict[str, Any]) -> None:
     dangling = [one for one in references(description) if not found(description, one)]
 
@@ -121,4 +130,4 @@ def test_the_page_to_try_it_needs_nothing_from_elsewhere(door: Door) -> None:
 def test_every_operation_but_the_open_ones_asks_for_a_token(description: dict[str, Any]) -> None:
     unsigned = {path for path, _, one in operations(description) if not one.get("security")}
 
-    assert unsigned == {"/login", "/user", "/metrics", "/docs/assets/{name}"}
+    assert unsigned == {"/login", "/user", "/user/verify", "/metrics"}
