@@ -1,0 +1,1 @@
+"""What is wrong with a deployment, found out from where it runs."""
