@@ -5,7 +5,7 @@ STAMP  := $(VENV)/.installed
 # Weights live beside the virtual environment unless the user keeps them elsewhere.
 export REDTEN_WEIGHTS_DIR ?= $(CURDIR)/.weights
 
-.PHONY: help setup demo up test test-long lint format clean
+.PHONY: help setup demo up test test-long fuzz chaos lint audit format clean
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -33,11 +33,21 @@ test: setup ## Unit, integration and system tests
 test-long: setup ## The tests that take minutes
 	$(BIN)/python -m pytest -m long $(ARGS)
 
+fuzz: setup ## Damaged files through every loader for SECONDS (120)
+	$(BIN)/python -m tests.fuzz.loaders $(or $(SECONDS),120)
+
+chaos: setup ## Part after part is killed under load, and nothing may be lost (10 minutes)
+	$(BIN)/python -m benchmarks.chaos
+
 lint: setup ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: setup ## Known holes in the installed packages; asks PyPI about each
+	$(BIN)/python -m pip freeze --exclude-editable > $(VENV)/installed.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip -r $(VENV)/installed.txt
 
 format: setup ## Sort imports, format
 	$(BIN)/ruff check --fix .

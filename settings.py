@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import (
@@ -12,6 +13,7 @@ from pydantic import (
     IPvAnyNetwork,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -43,6 +45,11 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = option(
         "REDIS_URL", None, "Redis or Valkey for messages. Unset: `redten up` starts its own."
     )
+    pg_bin: Path | None = option(
+        "REDTEN_PG_BIN",
+        None,
+        "Folder of pg_dump and pg_restore; unset: of the embedded Postgres, or those in PATH.",
+    )
     blobs: str | None = option(
         "REDTEN_BLOBS", None, "Where files lie: a folder or s3://bucket/prefix."
     )
@@ -65,6 +72,16 @@ class Settings(BaseSettings):
     )
     download_link_s: int = option(
         "REDTEN_DOWNLOAD_LINK_S", 300, "Seconds that a link to download from S3 is good for."
+    )
+
+    statement_limit_s: float = option(
+        "REDTEN_STATEMENT_LIMIT_S",
+        30.0,
+        "Seconds of one statement in Postgres, and of any wait for a lock; building an index and"
+        " the like may take longer.",
+    )
+    idle_transaction_s: float = option(
+        "REDTEN_IDLE_TRANSACTION_S", 300.0, "Seconds after which Postgres ends one that is idle."
     )
 
     # --- what is read from outside: nothing, unless it is named here ----------------------------
@@ -105,6 +122,11 @@ class Settings(BaseSettings):
     port: int = option("REDTEN_PORT", 3000, "Port the API listens on, TLS.")
     api_workers: int = option("REDTEN_API_WORKERS", 2, "gunicorn processes of the API.")
     api_threads: int = option("REDTEN_API_THREADS", 16, "Threads in each gunicorn process.")
+    client_silence_s: float = option(
+        "REDTEN_CLIENT_SILENCE_S",
+        30.0,
+        "Seconds that a connection over TLS may stand still in the middle of a request or a reply.",
+    )
     max_streams: int = option(
         "REDTEN_MAX_STREAMS",
         0,
@@ -114,6 +136,12 @@ class Settings(BaseSettings):
         "API_TLS_CERT", None, "The API's certificate (PEM); `redten up` makes and sets its own."
     )
     tls_key: Path | None = option("API_TLS_KEY", None, "The private key of that certificate.")
+    tls_client_ca: Path | None = option(
+        "API_TLS_CLIENT_CA", None, "Authorities (PEM) whose client certificates the API checks."
+    )
+    tls_client: Literal["optional", "required"] = option(
+        "API_TLS_CLIENT", "optional", "Whether clients must have one, if API_TLS_CLIENT_CA is set."
+    )
     metrics_dir: Path | None = option(
         "PROMETHEUS_MULTIPROC_DIR", None, "Where the API's processes add up their counters."
     )
@@ -201,6 +229,20 @@ class Settings(BaseSettings):
         "REDTEN_STREAM_KEPT_S", 3600, "Seconds after its last event that a job's are kept."
     )
     max_losses: int = option("REDTEN_MAX_LOSSES", 3, "Times work may be lost while running.")
+    max_resent: int = option(
+        "REDTEN_MAX_RESENT", 100, "Times work that waits in vain is sent again before it fails."
+    )
+    blobs_wait_s: float = option(
+        "REDTEN_BLOBS_WAIT_S", 120.0, "Seconds a step waits for a file store that is full or away."
+    )
+    loose_every_s: float = option(
+        "REDTEN_LOOSE_EVERY_S", 60.0, "Seconds between two removals of files nobody refers to."
+    )
+    loose_after_s: float = option(
+        "REDTEN_LOOSE_AFTER_S",
+        900.0,
+        "Seconds after which such a file goes; no upload may stand still for so long.",
+    )
     ingest_at_once: int = option(
         "REDTEN_INGEST_AT_ONCE",
         0,
@@ -239,6 +281,47 @@ class Settings(BaseSettings):
 
     # --- who may do what ------------------------------------------------------------------------
     signup_enabled: bool = option("REDTEN_SIGNUP", True, "Whether strangers may make an account.")
+    email_verification: bool | None = option(
+        "USER_EMAIL_VERIFICATION_ENABLED",
+        None,
+        "Whether new and changed emails are to be verified by a link; unset: if mail can be sent.",
+    )
+    email_verification_required: bool = option(
+        "USER_EMAIL_VERIFICATION_REQUIRED", False, "Whether nobody gets in before that."
+    )
+    email_verification_expiry_s: int = option(
+        "USER_EMAIL_VERIFICATION_EXP_IN_SECONDS",
+        2_592_000,
+        "Seconds such a link is good for (30 days).",
+    )
+    otp_expiry_s: int = option(
+        "USER_OTP_EXP_IN_SECONDS", 3600, "Seconds a one-time password is good for."
+    )
+    mail_from: str | None = option("REDTEN_MAIL_FROM", None, "Whom mail comes from, an address.")
+    smtp_url: SecretStr | None = option(
+        "REDTEN_SMTP_URL",
+        None,
+        "smtp://USER:PASSWORD@HOST (STARTTLS), smtps:// (TLS) or smtp+plain:// (neither, for a"
+        " relay on this machine) sends mail; unset: the log of the ingest worker shows it.",
+    )
+    public_url: str | None = option(
+        "REDTEN_PUBLIC_URL", None, "How users reach the API, for links in mail; https://HOST."
+    )
+    tenant_creation: Literal["anyone", "admin"] = option(
+        "REDTEN_TENANT_CREATION",
+        "anyone",
+        "Who may make a tenant: anyone with a verified account, or administrators only.",
+    )
+    tenants_each: int = option("REDTEN_TENANTS_EACH", 5, "Most tenants that one user may own.")
+    invitation_days: int = option(
+        "REDTEN_INVITATION_DAYS", 14, "Days that an invitation to a tenant is good for."
+    )
+    invitations_per_day: int = option(
+        "REDTEN_INVITATIONS_PER_DAY", 50, "Most invitations of one tenant in a day."
+    )
+    closing_every_s: float = option(
+        "REDTEN_CLOSING_EVERY_S", 60.0, "Seconds between two looks for tenants to be removed."
+    )
     token_header: str = option("TOKEN_HEADER", "Bearer", "Header that carries the bare token.")
     token_org: str = option("TOKEN_ORG", "redten", "The token's `org` claim.")
     token_expiry_s: int = option(
@@ -249,6 +332,32 @@ class Settings(BaseSettings):
     )
     token_public_key: Path = option(
         "TOKEN_ALGO_PUBLIC_KEY", Path("jwt/public-key.pem"), "ES256 key that checks tokens."
+    )
+    failed_tries: int = option(
+        "REDTEN_FAILED_TRIES",
+        10,
+        "Times that logging in, signing up and the like may fail for an account, and for an"
+        " address; 0: no limit.",
+    )
+    failed_tries_s: int = option(
+        "REDTEN_FAILED_TRIES_S", 300, "Seconds within which so many may fail (5 minutes)."
+    )
+    proxies: int = option(
+        "REDTEN_PROXIES",
+        0,
+        "Proxies before the API that add the client's address to X-Forwarded-For; 0: nobody may.",
+    )
+    # Each tenant may have another quota: `redten quotas set`.
+    quota_jobs: int = option(
+        "REDTEN_QUOTA_JOBS", 1000, "Questions and files of texts in flight per tenant; 0: no limit."
+    )
+    quota_documents: int = option(
+        "REDTEN_QUOTA_DOCUMENTS", 10_000, "New documents in flight per tenant; 0: no limit."
+    )
+    quota_storage_bytes: int = option(
+        "REDTEN_QUOTA_STORAGE_BYTES",
+        107_374_182_400,
+        "Documents, uploads and files of texts that a tenant may store; 0: no limit (100 GiB).",
     )
     max_upload_bytes: int = option("REDTEN_MAX_UPLOAD_BYTES", 268_435_456, "Largest file.")
     max_body_bytes: int = option("REDTEN_MAX_BODY_BYTES", 1_048_576, "Largest JSON body.")
@@ -269,6 +378,31 @@ class Settings(BaseSettings):
     log: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)] = (
         option("LOG", "info", "The least that is worth a line of log.")
     )
+
+    @property
+    def verifies_email(self) -> bool:
+        """Whether accounts get a link by mail."""
+        if self.email_verification is not None:
+            return self.email_verification
+        return self.smtp_url is not None
+
+    @property
+    def requires_verified_email(self) -> bool:
+        """Whether an account is shut until its link was followed."""
+        return self.email_verification_required and self.verifies_email
+
+    @field_validator("smtp_url")
+    @classmethod
+    def mail_server(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """One that can be spoken to, and somebody whom its mail comes from."""
+        if value is None:
+            return None
+        url = urlsplit(value.get_secret_value())
+        if url.scheme not in ("smtp", "smtps", "smtp+plain") or not url.hostname:
+            raise ValueError("is not like smtp://USER:PASSWORD@HOST:PORT")
+        if info.data.get("mail_from") is None:
+            raise ValueError("needs REDTEN_MAIL_FROM beside it")
+        return value
 
     @field_validator("model_aliases", mode="before")
     @classmethod

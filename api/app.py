@@ -5,25 +5,37 @@ from typing import Any
 
 from apiflask import APIFlask
 from flask import Response, send_from_directory
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
 from api import (
     answers,
     collections,
+    description,
     dify,
     embedding,
     errors,
     events,
+    failures,
     health,
+    invitations,
     jobs,
     keys,
+    limits,
     members,
     metrics,
     models,
+    passwords,
+    quotas,
+    results_export,
     retrieval,
+    security_headers,
+    sessions,
     sources,
+    tenants,
     user_data,
     users,
+    verification,
 )
 from api.auth import SECURITY_SCHEMES
 from api.openai import completions, embeddings, served_models
@@ -34,12 +46,20 @@ from settings import settings
 SWAGGER = "/docs/assets"
 NOUNS = (
     users,
+    sessions,
+    passwords,
+    verification,
     keys,
     jobs,
+    failures,
     events,
     answers,
+    results_export,
     collections,
     members,
+    tenants,
+    invitations,
+    quotas,
     health,
     models,
     user_data,
@@ -49,8 +69,6 @@ NOUNS = (
     embedding,
 )
 OPENAI = (completions, embeddings, served_models)
-# Routes that take a file as the body, and whether they need one.
-BODIES = {"/collections/{ref}/documents": False, "/user/data": True, "/embed/files": True}
 
 
 class NumberConverter(IntegerConverter):
@@ -74,9 +92,14 @@ def create_app() -> APIFlask:
         DOCS_FAVICON=f"{SWAGGER}/favicon-32x32.png",
         DESCRIPTION="Ask LLMs about your own documents, and let experts make the answers better.",
     )
-    app.add_url_rule(f"{SWAGGER}/<path:name>", "swagger", _swagger)
-    app.spec_processor(_describe_upload)
+    app.add_url_rule(f"{SWAGGER}/<path:name>", "swagger", app.doc(hide=True)(_swagger))
+    app.spec_processor(description.describe)
+    if settings.proxies:
+        # Only so many addresses at the end of X-Forwarded-For are not the client's to choose.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies)  # type: ignore[method-assign]
     errors.register(app)
+    security_headers.register(app)
+    limits.register(app)
     metrics.register(app)
     for noun in (*NOUNS, *OPENAI):
         app.register_blueprint(noun.blueprint)
@@ -86,22 +109,3 @@ def create_app() -> APIFlask:
 def _swagger(name: str) -> Response:
     """Swagger UI from an installed package: the page works without the internet."""
     return send_from_directory(str(files("flask_swagger_ui") / "dist"), name)
-
-
-def _describe_upload(spec: Any) -> Any:
-    """Bodies of plain bytes, and headers, for which there is no schema to read them from."""
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    for path, needed in BODIES.items():
-        content = {"application/octet-stream": binary}
-        spec["paths"][path]["post"]["requestBody"] = {"required": needed, "content": content}
-    spec["paths"]["/user/data"]["post"]["parameters"] = [
-        {
-            "name": name,
-            "in": "header",
-            "description": said,
-            "required": name == "filename",
-            "schema": {"type": "string"},
-        }
-        for name, said in user_data.HEADERS.items()
-    ]
-    return spec

@@ -5,6 +5,7 @@ from typing import Any
 from api.auth import caller
 from models.collection import find_collection
 from models.job import Job, cancel_job
+from models.quota import check_jobs
 from models.session import session_scope
 from models.tenant import Caller
 from models.work import State
@@ -20,6 +21,7 @@ def ask(question: str, collection: str | None, params: dict[str, Any], **more: A
     """
     who = caller()
     with session_scope(who.tenant_id) as session:
+        check_jobs(session, who.tenant_id)
         found = find_collection(session, who, collection) if collection else None
         job = Job(
             tenant_id=who.tenant_id,

@@ -6,20 +6,23 @@ from typing import Any
 from apiflask import APIFlask, HTTPError
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import InterfaceError, OperationalError
+from gunicorn.http.errors import ParseException
+from psycopg import Error as PsycopgError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from api import dify_errors
+from api import contract, dify_errors
 from api.openai.errors import BLUEPRINTS as OPENAI
 from api.openai.errors import error_body, retry_header
-from api.user_data_replies import NO_USER_DATA
 from models.errors import RedtenError
-from tasks.blobs import BlobsAway
+from tasks.blobs import BlobsAway, BlobsFull, no_space
 
 log = logging.getLogger(__name__)
 
 STATUS = {
     "address_not_allowed": 403,
+    "already_member": 409,
+    "ambiguous_tenant": 409,
     "answer_not_found": 404,
     "broken_weights": 500,
     "cancelled": 409,
@@ -28,15 +31,19 @@ STATUS = {
     "data_lost": 404,
     "data_not_found": 404,
     "deadline": 504,
-    "default_collection": 409,
     "decode_failed": 500,
+    "default_collection": 409,
+    "default_tenant": 409,
+    "document_exists": 409,
     "document_not_found": 404,
     "embedding_failed": 409,
     "embedding_not_found": 404,
     "embedding_not_over": 409,
     "forbidden": 403,
+    "input_gone": 409,
     "internal_error": 500,
     "invalid_token": 401,
+    "invitation_not_found": 404,
     "job_failed": 500,
     "job_not_found": 404,
     "job_not_over": 404,
@@ -50,52 +57,38 @@ STATUS = {
     "no_blobs": 503,
     "no_memory": 503,
     "no_model": 503,
+    "no_space": 507,
+    "not_failed": 409,
+    "not_verified": 401,
     "not_yet_answered": 504,
+    "quota_exceeded": 429,
     "read_only": 403,
+    "review_not_found": 404,
     "signup_disabled": 403,
     "source_exists": 409,
     "source_not_found": 404,
     "stopping": 503,
+    "storage_full": 507,
     "stream_broken": 500,
+    "tenant_exists": 409,
     "tenant_not_found": 404,
     "too_large": 413,
+    "too_many_invitations": 429,
     "too_many_streams": 503,
+    "too_many_tenants": 409,
+    "too_many_tries": 429,
     "unavailable": 503,
     "unknown_model": 404,
+    "upload_expired": 408,
+    "user_not_found": 404,
 }
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
-RETRY_AFTER_S = {"too_many_streams": "2", "unavailable": "2"}
-# The published contract answers a bad token with 400 on these.
-CONTRACT = ("users", "jobs", "answers", "user_data")
-# Published clients parse a refusal like a success: the same keys, with nothing in them.
-NO_USER = {"user_id": -1, "email": "", "state": -1, "verified": -1, "role": "", "token": ""}
-NOTHING: dict[str, dict[str, Any]] = {
-    "user_data.upload_data": NO_USER_DATA,
-    "user_data.search_user_data": {"data": []},
-    "user_data.change_user_data": {"data": NO_USER_DATA},
-}
-# How the contract begins its word on a body that cannot be read.
-REFUSALS = {
-    "users.log_in": "Login failed - please ensure email and password were set correctly in the"
-    " request",
-    "users.sign_up": "User creation failed - please ensure email and password were set correctly in"
-    " the request",
-    "user_data.search_user_data": "User search data failed - please ensure user_id is set in the"
-    " request",
-    "user_data.change_user_data": "User update data failed - please ensure user_id and data_id are"
-    " set in the request",
-}
-# What failed, in the contract's words, where a token is invalid.
-FAILURES = {
-    "user_data.upload_data": "User data upload failed",
-    "user_data.search_user_data": "User search data failed",
-    "user_data.change_user_data": "User update data failed",
-}
+RETRY_AFTER_S = {"quota_exceeded": "5", "too_many_streams": "2", "unavailable": "2"}
 
 
 def status_of(code: str) -> int:
     """What is not listed is the request's own fault."""
-    if code == "invalid_token" and request.blueprint in CONTRACT:
+    if code == "invalid_token" and request.blueprint in contract.BLUEPRINTS:
         return 400
     if code == "invalid_token" and request.blueprint in dify_errors.BLUEPRINTS:
         return 403  # by which Dify tells a wrong key from a wrong address
@@ -108,14 +101,16 @@ def body_of(code: str, message: str, **more: Any) -> dict[str, Any]:
         return error_body(code, message, status_of(code), more.get("fields"))
     if request.blueprint in dify_errors.BLUEPRINTS:
         return dify_errors.error_body(code, message, status_of(code))
-    empty = NO_USER if request.blueprint == "users" else NOTHING.get(request.endpoint or "")
-    return {**(empty or {}), "code": code, "message": message, "msg": message, **more}
+    empty = contract.nothing(request.blueprint, request.endpoint)
+    return {**empty, "code": code, "message": message, "msg": message, **more}
 
 
 def _refused(error: RedtenError) -> ResponseReturnValue:
-    message = _worded(error.message) if error.code == "bad_json" else error.message
-    if error.code == "invalid_token" and (failure := FAILURES.get(request.endpoint or "")):
-        message = message.replace("Request failed", failure)
+    message = error.message
+    if error.code == "bad_json":
+        message = contract.worded(request.endpoint, message)
+    elif error.code == "invalid_token":
+        message = contract.invalid_token(request.endpoint, message)
     wait_s = RETRY_AFTER_S.get(error.code)
     headers = {"Retry-After": wait_s} if wait_s else {}
     if request.blueprint in OPENAI:
@@ -132,13 +127,11 @@ def _http_error(error: HTTPError) -> Any:
         code, message, more = "invalid_request", _fields(fields), {"fields": fields}
     elif error.status_code == 404:
         message = f"there is nothing at {request.method} {request.path}"
-    return body_of(code, _worded(message), **more), error.status_code, error.headers
-
-
-def _worded(message: str) -> str:
-    """With the contract's own words in front, where it has some."""
-    refusal = REFUSALS.get(request.endpoint or "")
-    return f"{refusal} ({message})" if refusal else message
+    return (
+        body_of(code, contract.worded(request.endpoint, message), **more),
+        error.status_code,
+        error.headers,
+    )
 
 
 def _fields(fields: dict[str, list[str]]) -> str:
@@ -160,6 +153,23 @@ def _blobs_away(error: BlobsAway) -> ResponseReturnValue:
     return body_of("unavailable", "the file store does not answer; try again in a moment"), 503
 
 
+def _blobs_full(error: BlobsFull) -> ResponseReturnValue:
+    log.error("the file store is full: %s", error)
+    return _refused(no_space())
+
+
+def _unsound(error: IntegrityError) -> ResponseReturnValue:
+    """A row for a tenant that was removed while the request went on; else a fault of ours."""
+    violated = error.orig.diag.constraint_name if isinstance(error.orig, PsycopgError) else None
+    if violated and violated.endswith("_tenant_id"):
+        return _refused(RedtenError("tenant_not_found", "the tenant has just been deleted"))
+    return _broken(error)
+
+
+def _torn(error: ParseException) -> ResponseReturnValue:
+    return body_of("bad_request", f"the body cannot be read: {error}"), 400
+
+
 def _broken(error: Exception) -> ResponseReturnValue:
     log.exception("%s %s failed", request.method, request.path, exc_info=error)
     return body_of("internal_error", "something broke on the server; its log says what"), 500
@@ -172,7 +182,10 @@ def register(app: APIFlask) -> None:
     _on(app, RedtenError, _refused)
     for away in DATABASE_AWAY:
         _on(app, away, _database_away)
+    _on(app, ParseException, _torn)
     _on(app, BlobsAway, _blobs_away)
+    _on(app, BlobsFull, _blobs_full)
+    _on(app, IntegrityError, _unsound)
     _on(app, Exception, _broken)
 
 

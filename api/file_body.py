@@ -35,6 +35,11 @@ class FileBody:
             pass
 
     @property
+    def announced(self) -> int:
+        """How many bytes the client says that it sends; 0 if it does not."""
+        return request.content_length or 0
+
+    @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
 

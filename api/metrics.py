@@ -30,9 +30,16 @@ BY_STATUS = Gauge(
 )
 # The published service's names; the others are named after their blueprint and HTTP method.
 NAMES = {
-    "users.log_in": ("auth", "login"),
+    "sessions.log_in": ("auth", "login"),
     "users.sign_up": ("user", "post"),
     "users.get_user": ("user", "get"),
+    "users.change_user": ("user", "put"),
+    "users.delete_user": ("user", "delete"),
+    "users.search_users": ("user", "search"),
+    "passwords.reset_password": ("user", "create_otp"),
+    "passwords.use_one_time_password": ("user", "consume_otp"),
+    "verification.verify": ("user", "consume_verify"),
+    "verification.send_again": ("user", "create_verify"),
     "answers.search_results": ("answers", "search"),
     "user_data.upload_data": ("data", "upload"),
     "user_data.search_user_data": ("data", "search"),

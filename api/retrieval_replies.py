@@ -8,7 +8,8 @@ from api.replies import Out, Stamp
 class SnippetOut(Out):
     """The part of the text from its character `start` on that shows why it was found.
 
-    `highlights` are [start, end] within the snippet: the question's own words.
+    `highlights` are [start, end] within the snippet: the question's own words. It is text as the
+    document has it: escape it before a page shows it.
     """
 
     text: str

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from models.service_key import Scope
+
 INT32 = 2**31 - 1
 INT64 = 2**63 - 1
 
@@ -148,9 +150,13 @@ class SourceGoneIn(In):
 
 
 class KeyIn(In):
-    """A new service key; without `expires_in_days` it is good until it is revoked."""
+    """A new service key; without `expires_in_days` it is good until it is revoked.
+
+    Without `scopes` it is good for all that keys can do.
+    """
 
     name: Name
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))] = list(Scope)
     expires_in_days: int | None = Field(None, ge=1, le=3650)
 
 

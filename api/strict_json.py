@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Request
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from models.errors import RedtenError
 
@@ -29,6 +30,9 @@ class PlainRequest(Request):
     """Says what is wrong with a body that is no JSON."""
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        # One that did not say how long it is was cut off at the limit.
+        if len(self.get_data()) == self.max_content_length:
+            raise RequestEntityTooLarge from e
         raise RedtenError("bad_json", f"the body is not the JSON that is needed: {e}") from e
 
 

@@ -93,7 +93,7 @@ class Connection:
         answer_s: float = ANSWER_S,
         **sending: Any,
     ) -> dict[str, Any]:
-        """The JSON object answered with 200..299; ClientError for everything else.
+        """The JSON object answered with 200..299, empty with 204; ClientError for all else.
 
         `sending` is what requests takes: json, data, params. `answer_s` bounds each silence.
         """
@@ -113,11 +113,11 @@ class Connection:
         except requests.RequestException as exc:
             raise unheard(exc, self.origin, self.ca) from exc
 
-    def pieces(self, path: str, token: str | None) -> Iterator[bytes]:
+    def pieces(self, path: str, token: str | None, silence_s: float = ANSWER_S) -> Iterator[bytes]:
         """The bytes of a file, from wherever the server says it is; ClientError as `lines`."""
         try:
             with self._send(
-                "GET", path, token, None, ANSWER_S, may_redirect=True, stream=True
+                "GET", path, token, None, silence_s, may_redirect=True, stream=True
             ) as response:
                 link = response.headers["Location"] if response.is_redirect else None
                 if link is None:
@@ -185,7 +185,7 @@ class Connection:
 
     def _body(self, response: requests.Response) -> dict[str, Any]:
         body = json_object(response)
-        if not body:
+        if not body and response.status_code != requests.codes.no_content:
             raise ClientError(
                 f"{response.url} did not answer with a JSON object: is it a redten server?",
                 code="unexpected_answer",

@@ -46,7 +46,7 @@ def as_owner(data_dir: Path) -> Iterator[Session]:
             yield session
     except DBAPIError as exc:
         raise LocalError(
-            f"the registry cannot be used: {' '.join(str(exc.orig).split())}; it takes the owner of"
+            f"the database cannot be used: {' '.join(str(exc.orig).split())}; it takes the owner of"
             " the tables (DATABASE_ADMIN_URL), brought up to date by `redten migrate`"
         ) from exc
     finally:

@@ -2,6 +2,7 @@
 
 import logging
 
+from models.account import remove_expired
 from models.job import Job
 from models.overdue import due_sources, ready_jobs
 from models.removal import remove_unused, unused_collections
@@ -10,7 +11,7 @@ from models.source import Source, failed_source
 from settings import settings
 from tasks import chains, telling
 from tasks.app import app
-from tasks.blobs import remove_collection_blobs
+from tasks.loose import remove_collection_blobs
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +57,16 @@ def remove_unused_collections() -> None:
     with session_scope() as session:
         unused = unused_collections(session, settings.rag_kept_s)
     for id, tenant_id in unused:
-        with session_scope(tenant_id) as session:
+        with session_scope(tenant_id, long=True) as session:
             removed = remove_unused(session, id, settings.rag_kept_s)
         if removed:
             remove_collection_blobs(removed)
             log.info("collection %d: removed, no question has asked it lately", id)
+
+
+@app.task
+def remove_expired_secrets() -> None:
+    """Forgets tokens, one-time passwords and links that are long over; hourly by beat."""
+    with session_scope() as session:
+        gone = remove_expired(session)
+    log.info("%d expired tokens, one-time passwords and links forgotten", gone)

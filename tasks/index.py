@@ -23,9 +23,9 @@ def index_collections() -> None:
 
     What meets a lock that is held for long gives up, and is tried again the next time.
     """
-    with _giving_way(), session_scope() as session:
+    with _giving_way(), session_scope(long=True) as session:
         partitions.drop_partitions(session)
-    with session_scope() as session:
+    with session_scope(long=True) as session:
         crowded = partitions.crowded_collections(session, settings.exact_below)
     for collection_id, indexed in crowded:
         with _giving_way():
@@ -55,7 +55,7 @@ def _build(collection_id: int) -> int:
 
 
 def _build_with(collection_id: int, processes: int) -> int:
-    with session_scope() as session:
+    with session_scope(long=True) as session:
         memory_mb = settings.index_memory_mb
         return partitions.build_partition(session, collection_id, memory_mb, processes)
 
@@ -68,5 +68,5 @@ def _fill(collection_id: int) -> int:
 
 
 def _fill_once(collection_id: int) -> int:
-    with session_scope() as session:
+    with session_scope(long=True) as session:
         return partitions.fill_partition(session, collection_id)

@@ -12,7 +12,7 @@ def advance_rebuilds() -> None:
     with session_scope() as session:
         found = rebuild.rebuilding(session)
     for tenant_id, collection_id in found:
-        with session_scope(tenant_id) as session:
+        with session_scope(tenant_id, long=True) as session:
             moved = rebuild.advance(session, collection_id)
         for document in moved:
             chains.send("document", tenant_id, document.id, document.attempt)

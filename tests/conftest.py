@@ -12,8 +12,9 @@ from local.layout import Layout
 
 PROJECT = Path(__file__).parents[1]
 
+OPTIONS = ("AI_", "REDTEN_", "DATABASE_", "TOKEN_", "USER_")
 for name in list(os.environ):
-    if name.startswith(("AI_", "REDTEN_", "DATABASE_", "TOKEN_")) and name != "REDTEN_WEIGHTS_DIR":
+    if name.startswith(OPTIONS) and name != "REDTEN_WEIGHTS_DIR":
         del os.environ[name]
 
 LAYOUT = Layout(Path(tempfile.mkdtemp(prefix="redten-tests-")))

@@ -16,7 +16,7 @@ NAMES = {
 
 
 # The client sends such a request again by itself; elsewhere that would ask the same twice.
-WORTH_A_RETRY = ("too_many_streams", "unavailable")
+WORTH_A_RETRY = ("quota_exceeded", "too_many_streams", "unavailable")
 
 
 def error_body(
