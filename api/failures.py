@@ -13,6 +13,7 @@ from api.schemas import In
 from models.errors import RedtenError
 from models.failures import Failure, failures, find_failure, input_blob, retry
 from models.overdue import KINDS
+from models.quota import check_documents, check_jobs
 from models.session import session_scope
 from models.tenant import Caller
 from models.work import Work
@@ -20,6 +21,13 @@ from tasks import chains, events, telling
 from tasks.blobs import get_blobs
 
 blueprint = APIBlueprint("failures", __name__, tag="Failures")
+
+QUOTAS = {
+    "job": check_jobs,
+    "embedding": check_jobs,
+    "document": check_documents,
+    "source": check_documents,
+}
 
 Kind = Literal["job", "document", "review", "source", "embedding"]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
@@ -164,6 +172,8 @@ def try_again(who: Caller, kind: str, id: int) -> Work:
     """Begins failed work anew and sends it; errors of `models.failures.retry`, `input_gone`."""
     with session_scope(who.tenant_id) as session:
         needed = input_blob(find_failure(session, who, kind, id))
+        if check := QUOTAS.get(kind):
+            check(session, who.tenant_id)
     if needed is not None:
         _require(needed)
     with session_scope(who.tenant_id) as session:

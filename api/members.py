@@ -45,7 +45,7 @@ def change_role(email: str, json_data: MemberIn) -> dict[str, Any]:
     """Give a member another role; for owners of the tenant."""
     require_owner()
     with session_scope(caller().tenant_id) as session:
-        user = set_role(session, caller().tenant_id, email, Role(json_data.role))
+        user = set_role(session, caller(), email, Role(json_data.role))
     return _shown(user, json_data.role)
 
 

@@ -9,6 +9,7 @@ from api.questions import RagIn
 from models.addresses import checked_address
 from models.collection import Collection, common_model, find_collection
 from models.job import Job
+from models.quota import check_documents, check_jobs
 from models.session import session_scope
 from models.source import Source, add_source, collection_of, stale, unfinished
 from models.tenant import Caller
@@ -46,12 +47,16 @@ def reach(who: Caller, named: str | None, rag: RagIn) -> Reach:
     if not addresses and not rag.caches:
         return Reach(named, [], None)
     with session_scope(who.tenant_id) as session:
+        # Before sources are read for a question that is refused afterwards.
+        check_jobs(session, who.tenant_id)
         wanted = [find_collection(session, who, str(ref)) for ref in (named, *rag.caches) if ref]
         begun: list[Source] = []
         awaits_id = None
         if addresses:
             own = collection_of(session, who, addresses)
             begun = _begun(session, who, own, addresses)
+            if begun:
+                check_documents(session, who.tenant_id)
             wanted.append(own)
             awaits_id = own.id if unfinished(session, own.id) else None
         common_model(wanted)

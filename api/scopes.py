@@ -49,7 +49,7 @@ NEEDED: dict[str, tuple[Scope, ...]] = {
     "keys.create_key": PEOPLE_ONLY,
     "keys.delete_key": PEOPLE_ONLY,
     "keys.list_keys": (MANAGE,),
-    "members.change_role": (MANAGE,),
+    "members.change_role": PEOPLE_ONLY,
     "members.delete_member": PEOPLE_ONLY,
     "members.hand_over_tenant": PEOPLE_ONLY,
     "members.list_members": (MANAGE,),

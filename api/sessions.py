@@ -9,6 +9,7 @@ from api.auth import holder, jti, signed_in
 from api.replies import UserWithTokenOut
 from api.schemas import LoginIn
 from api.user_replies import DoneOut, shown
+from models.account import locked_users
 from models.errors import RedtenError
 from models.password import hash_password, is_outdated, verify
 from models.session import session_scope
@@ -81,6 +82,8 @@ def log_out() -> dict[str, Any]:
 def log_out_everywhere() -> dict[str, Any]:
     """End all your tokens, this one too; service keys stay."""
     with session_scope() as session:
+        # Who renews a token meanwhile comes before or after, and not in between.
+        locked_users(session, holder().user.id)
         revoke_tokens(session, holder().user.id)
     return {}
 
@@ -92,7 +95,8 @@ def refresh_token() -> dict[str, Any]:
     """Trade a token for a new one; the old one ends."""
     user = holder().user
     with session_scope() as session:
-        # Of two who bring the same token at once, one gets another.
-        if not revoke_token(session, jti()):
+        # Of two who bring the same token at once, one gets another; and none does while all of the
+        # account's tokens end.
+        if not (is_still(session, user) and revoke_token(session, jti())):
             raise tokens.invalid_token()
         return shown(user, token=tokens.issue(session, user))

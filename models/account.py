@@ -84,6 +84,8 @@ def deactivate(session: Session, user: User) -> None:
     user.state = INACTIVE
     session.flush()
     _end_secrets(session, user.id)
+    # Of all tenants, over the walls: an account that is opened again begins without keys.
+    session.execute(select(func.end_keys_of(user.id)))
 
 
 def _end_secrets(session: Session, user_id: int) -> None:

@@ -125,6 +125,13 @@ def withdraw_invitations(session: Session, tenant_id: int, email: str | None = N
     session.execute(void.values(withdrawn_at=func.now()))
 
 
+def withdraw_made_by(session: Session, tenant_id: int, user_id: int) -> None:
+    """Makes void what that member has offered and nobody has accepted: they know the secrets."""
+    theirs = (Invitation.tenant_id == tenant_id, Invitation.invited_by == user_id)
+    void = update(Invitation).where(*theirs, *_pending())
+    session.execute(void.values(withdrawn_at=func.now()))
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What an invitation offers, seen from outside of its tenant."""

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 from models.collection import Collection
 from models.embedding import Embedding
 from models.errors import RedtenError
-from models.invitation import withdraw_invitations
+from models.invitation import withdraw_invitations, withdraw_made_by
 from models.service_key import ServiceKey
 from models.source import Source
 from models.tenant import Caller, Membership, Role, join, leave_default
@@ -22,7 +22,7 @@ LEFT_BEHIND: dict[type[Any], str] = {
     UserData: "user_id",
     Embedding: "user_id",
 }
-LONGEST_KEPT_NAME = 110
+LONGEST_KEPT_NAME = 91  # a blank and a UUID fit behind it
 
 
 def members(session: Session, tenant_id: int) -> list[tuple[User, Role]]:
@@ -36,15 +36,21 @@ def members(session: Session, tenant_id: int) -> list[tuple[User, Role]]:
     return [(user, Role(role)) for user, role in rows]
 
 
-def set_role(session: Session, tenant_id: int, email: str, role: Role) -> User:
-    """Changes the role of a member; the last owner stays one.
+def set_role(session: Session, caller: Caller, email: str, role: Role) -> User:
+    """Changes the role of a member, for an owner; the last owner stays one.
 
-    Raises RedtenError `member_not_found` and `last_owner`.
+    Raises RedtenError `member_not_found`, `last_owner`, and `forbidden` if the caller is none any
+    more.
     """
+    tenant_id = caller.tenant_id
+    if role is Role.OWNER:
+        _keep_open(session, tenant_id, email)
     owners = _lock_owners(session, tenant_id)
+    _check_owner(caller, owners)
     user, _ = _member(session, tenant_id, email)
     if role is not Role.OWNER:
         _check_not_last(user, owners)
+        withdraw_made_by(session, tenant_id, user.id)
     join(session, tenant_id, user.id, role)
     return user
 
@@ -67,6 +73,7 @@ def remove_member(session: Session, caller: Caller, email: str) -> tuple[User, R
     )
     revoke_keys(session, tenant_id, ServiceKey.user_id == user.id)
     withdraw_invitations(session, tenant_id, user.email)
+    withdraw_made_by(session, tenant_id, user.id)
     others = [id for id in (caller.user_id, *owners) if id != user.id]
     _pass_on(session, tenant_id, user.id, others[0] if others else user.id)
     leave_default(session, tenant_id, user.id)
@@ -78,11 +85,10 @@ def hand_over(session: Session, caller: Caller, email: str) -> User:
 
     Raises RedtenError `member_not_found`, and `forbidden` if the caller is no owner any more.
     """
+    _keep_open(session, caller.tenant_id, email)
     owners = _lock_owners(session, caller.tenant_id)
     _check_owner(caller, owners)
     user, _ = _member(session, caller.tenant_id, email)
-    if user.state != ACTIVE:
-        raise RedtenError("member_not_found", f"the account of {email} is closed")
     if user.id != caller.user_id:
         join(session, caller.tenant_id, user.id, Role.OWNER)
         join(session, caller.tenant_id, caller.user_id, Role.EXPERT)
@@ -93,6 +99,15 @@ def revoke_keys(session: Session, tenant_id: int, *which: Any) -> None:
     """Ends service keys of the tenant at once."""
     valid = (ServiceKey.tenant_id == tenant_id, ServiceKey.revoked_at.is_(None))
     session.execute(update(ServiceKey).where(*valid, *which).values(revoked_at=func.now()))
+
+
+def _keep_open(session: Session, tenant_id: int, email: str) -> None:
+    """Who is to own the tenant closes their account before this or after it, not meanwhile."""
+    user, _ = _member(session, tenant_id, email)
+    # Before the memberships are locked: a closing account takes them in this order as well.
+    session.refresh(user, with_for_update={"key_share": True})
+    if user.state != ACTIVE:
+        raise RedtenError("member_not_found", f"the account of {email} is closed")
 
 
 def _lock_owners(session: Session, tenant_id: int) -> list[int]:
@@ -133,8 +148,9 @@ def _pass_on(session: Session, tenant_id: int, user_id: int, heir_id: int) -> No
         theirs.owner_id == heir_id,
         theirs.name == Collection.name,
     )
-    # Nobody has two collections of one name.
-    told_apart = func.left(Collection.name, LONGEST_KEPT_NAME) + " " + cast(Collection.id, Text)
+    # Nobody has two collections of one name, nor can have taken one with a UUID beforehand.
+    apart = cast(func.gen_random_uuid(), Text)
+    told_apart = func.left(Collection.name, LONGEST_KEPT_NAME) + " " + apart
     left = (Collection.tenant_id == tenant_id, Collection.owner_id == user_id)
     quietly = {"synchronize_session": False}
     session.execute(

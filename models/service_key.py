@@ -25,7 +25,7 @@ class Scope(StrEnum):
     """What a key is good for; api/scopes.py says which of them a route needs.
 
     Ask, search and embed; look at what is there; bring and remove documents, files and sources;
-    review answers; deliver answers as a remote agent; see to members, failures and keys.
+    review answers; deliver answers as a remote agent; look at members and keys, see to failures.
     """
 
     ASK = "ask"

@@ -71,28 +71,20 @@ class Work:
     @classmethod
     def claim(cls, session: Session, id: int, attempt: int, step: str) -> Self | None:
         """Waiting for `step` → running it; None if a message finds nothing to claim."""
-        return cls._move(
-            session,
-            (cls.id == id, cls.attempt == attempt, cls.step == step, cls.state == State.WAITING),
-            state=State.RUNNING,
-            lease_until=lease_end(),
-            waited_since=cls.since,
-        )
+        claimed = {"lease_until": lease_end(), "waited_since": cls._came_to_wait()}
+        waiting = cls._waiting(id, attempt, step)
+        return cls._move(session, waiting, state=State.RUNNING, **claimed)
 
     @classmethod
     def advance(cls, session: Session, id: int, attempt: int, step: str, to: str) -> Self | None:
         """Waiting for `step` → waiting for `to`, for a step that is one transaction with this."""
-        return cls._move(
-            session,
-            (cls.id == id, cls.attempt == attempt, cls.step == step, cls.state == State.WAITING),
-            step=to,
-        )
+        return cls._move(session, cls._waiting(id, attempt, step), step=to)
 
     @classmethod
     def wait_on(cls, session: Session, id: int, attempt: int, step: str) -> bool:
         """Says that somebody holds the message of waiting work; False if it waits no more."""
-        waiting = (cls.id == id, cls.attempt == attempt, cls.step == step)
-        return cls._move(session, (*waiting, cls.state == State.WAITING)) is not None
+        waiting = cls._waiting(id, attempt, step)
+        return cls._move(session, waiting, waited_since=cls._came_to_wait()) is not None
 
     @classmethod
     def suspect(cls, session: Session, id: int, attempt: int) -> Self | None:
@@ -234,12 +226,22 @@ class Work:
         return (*running, cls.lease_until < func.now())
 
     @classmethod
+    def _waiting(cls, id: int, attempt: int, step: str) -> tuple[ColumnElement[bool], ...]:
+        return (cls.id == id, cls.attempt == attempt, cls.step == step, cls.state == State.WAITING)
+
+    @classmethod
     def _running(cls, id: int, attempt: int, step: str) -> tuple[ColumnElement[bool], ...]:
         return (cls.id == id, cls.attempt == attempt, cls.step == step, cls.state == State.RUNNING)
 
     @classmethod
+    def _came_to_wait(cls) -> ColumnElement[datetime | None]:
+        """Whoever holds its message meanwhile: by this the sweep tells who has been overtaken."""
+        return func.coalesce(cls.waited_since, cls.since)
+
+    @classmethod
     def _move(cls, session: Session, guard: tuple[Any, ...], **values: Any) -> Self | None:
-        statement = update(cls).where(*guard).values(since=func.now(), **values).returning(cls)
+        values = {"since": func.now(), "waited_since": None} | values
+        statement = update(cls).where(*guard).values(**values).returning(cls)
         moved: Self | None = session.scalar(
             statement.execution_options(synchronize_session=False, populate_existing=True)
         )

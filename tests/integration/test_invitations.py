@@ -113,6 +113,17 @@ def test_who_was_removed_does_not_come_back_by_an_old_invitation(http, acme):
     assert list(roles(http, acme)) == ["ann@example.org"]
 
 
+@pytest.mark.parametrize("end", ["removed", "demoted"])
+def test_who_was_an_owner_does_not_come_back_by_an_invitation_of_their_own(http, acme, end):
+    bob = joined(http, acme, BOB, "owner")
+    token = invited(http, bob, "second@example.org", "owner")["token"]
+    if end == "removed":
+        assert http.delete(f"/members/{BOB}", headers=acme).status_code == 200
+    else:
+        send(http, "PUT", f"/members/{BOB}", {"role": "member"}, acme)
+    assert not_found(accepted(http, sign_up(http, "second@example.org"), token))
+
+
 def test_a_tenant_invites_so_many_a_day(http, acme, monkeypatch):
     from models import invitation
 

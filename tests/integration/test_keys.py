@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 
 from models.session import session_scope
 from models.tenant import Role, join
-from tests.integration.door import sign_up
+from tests.integration.door import send, sign_up
 from tests.integration.processes import session_value
 
 
@@ -95,3 +95,14 @@ def test_others_keys_are_out_of_reach_but_for_an_owner(http, owner, key):
 def test_a_key_needs_a_name_and_a_future(http, headers, body):
     refused = http.post("/keys", json=body, headers=headers)
     assert (refused.status_code, refused.json["code"]) == (400, "invalid_request")
+
+
+def test_keys_of_a_closed_account_stay_dead_when_it_is_opened_again(http, headers, owner):
+    key = send(http, "POST", "/keys", {"name": "nightly"}, headers).json["key"]
+    member = http.get("/collections", headers={"Bearer": key})
+    assert member.status_code == 200
+    id = session_value("select id from users where email = 'member@example.org'")
+    for state in (1, 0):
+        changed = send(http, "PUT", "/user", {"user_id": id, "state": state}, owner)
+        assert changed.status_code == 200, changed.json
+    assert http.get("/collections", headers={"Bearer": key}).status_code == 401

@@ -12,6 +12,7 @@ from settings import settings
 from tasks import broker
 from tests.integration.door import ADMIN, log_in, send, sign_up
 from tests.integration.processes import Broker, until
+from tests.integration.tenancy import founded, invited, joined
 
 MEMBER, OTHER = "member@example.org", "other@example.org"
 HOME, OFFICE, ELSEWHERE = "192.0.2.1", "192.0.2.2", "192.0.2.3"
@@ -63,6 +64,40 @@ def test_a_mistyped_password_of_a_published_client_leaves_room_for_four_more(htt
         assert guess(http) == 400
     assert guess(http) == 429
     assert post(http, "/user", email=MEMBER, password="wrong").status_code == 400
+
+
+def test_what_a_request_says_beside_does_not_make_it_another_account(http, headers):
+    sign_up(http, OTHER)
+    for number in range(settings.failed_tries):
+        path = f"/login?u={number}"
+        assert post(http, path, email=MEMBER, password="a secret").status_code == 201
+        assert post(http, path, email=OTHER, password="wrong").status_code == 400
+    assert guess(http, OTHER) == 429
+
+
+def test_letters_that_the_database_takes_for_one_are_one_account(http, headers):
+    sign_up(http, "vivi@example.org")
+    spelt = ("vivi@example.org", "VIVI@example.org", "vİvi@example.org", "vivİ@example.org")
+    for number in range(settings.failed_tries):
+        assert guess(http, spelt[number % 4], address=f"192.0.2.{number + 1}") == 400
+    assert guess(http, "vİvİ@example.org", ELSEWHERE) == 429
+
+
+def test_an_invitation_that_is_accepted_opens_no_door_to_another_account(http):
+    acme = founded(http, "ACME", "ann@example.org")
+    joined(http, acme, OTHER)
+    token = invited(http, acme, "new@example.org")["token"]
+    new = sign_up(http, "new@example.org")
+    body = {"token": token, "email": OTHER}
+    before = len(broker.connection().keys(limits.OPENED + "*"))
+    assert send(http, "POST", "/invitations/accept", body, new).status_code == 200
+    assert len(broker.connection().keys(limits.OPENED + "*")) == before
+
+
+@pytest.mark.parametrize("address", ["unknown", "192.0.2.7:5678"])
+def test_an_address_that_is_none_is_counted_as_it_is_written(http, headers, address):
+    fail_often(http, address=address)
+    assert guess(http, address=address) == 429
 
 
 def test_many_newcomers_behind_one_address_get_in(http):

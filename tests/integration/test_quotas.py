@@ -189,3 +189,15 @@ def test_a_tenant_cannot_raise_its_own_quota(http, headers, admin, operator):
         set_quota(session, 1, jobs=100)
     assert send(http, "PUT", "/quota", {"jobs": 100}, headers).status_code == 405
     assert ask(http, headers).status_code == 429
+
+
+def test_what_is_tried_again_counts_like_what_is_new(http, headers, operator):
+    allow(operator, "--jobs", 1)
+    failed = ask(http, headers).json["id"]
+    as_lost = "update jobs set state = 4, code = 'lost', msg = '-' where id = {} returning 1"
+    session_value(as_lost.format(failed))
+    assert ask(http, headers).status_code == 201
+
+    refused = http.post(f"/job/{failed}/retry", headers=headers)
+
+    assert (refused.status_code, refused.json["code"]) == (429, "quota_exceeded")

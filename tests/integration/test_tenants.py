@@ -136,6 +136,23 @@ def test_what_a_removed_member_had_passes_to_who_removes_them(http, acme):
         assert fetched.data == b"x"
 
 
+def test_names_that_a_member_has_chosen_do_not_keep_them_in(http, acme):
+    bob = joined(http, acme, "bob@example.org")
+    send(http, "POST", "/collections", {"name": "handbook"}, acme)
+    theirs = send(http, "POST", "/collections", {"name": "handbook"}, bob).json["id"]
+    for who in (acme, bob):
+        send(http, "POST", "/collections", {"name": f"handbook {theirs}"}, who)
+    assert removed(http, acme, "bob@example.org").status_code == 200
+
+
+def test_a_closed_account_does_not_become_an_owner(http, acme):
+    joined(http, acme, "bob@example.org")
+    session_value("update users set state = 1 where email = 'bob@example.org' returning 1")
+    body = {"role": "owner"}
+    refused = send(http, "PUT", "/members/bob@example.org", body, acme)
+    assert (refused.status_code, refused.json["code"]) == (404, "member_not_found")
+
+
 def test_questions_of_a_removed_member_go_on(http, acme):
     bob = joined(http, acme, "bob@example.org")
     job = ask(http, bob, "?")

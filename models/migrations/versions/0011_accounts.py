@@ -28,7 +28,13 @@ begin
     );
 end $$
 """
-CALL = "sole_ownerships(int)"
+END_KEYS_OF = """
+create function end_keys_of(who int) returns void
+language sql volatile security definer set search_path = public, pg_temp as $$
+    update service_keys set revoked_at = now() where user_id = who and revoked_at is null
+$$
+"""
+FUNCTIONS = {"sole_ownerships(int)": SOLE_OWNERSHIPS, "end_keys_of(int)": END_KEYS_OF}
 
 
 def upgrade() -> None:
@@ -37,9 +43,10 @@ def upgrade() -> None:
     op.execute("grant delete on users_tokens to redten_app")
     op.create_index(op.f("ix_users_tokens_expires_at"), "users_tokens", ["expires_at"])
     # It runs as the owner of the tables, to whom the walls do not apply.
-    op.execute(SOLE_OWNERSHIPS)
-    op.execute(f"revoke execute on function {CALL} from public")
-    op.execute(f"grant execute on function {CALL} to redten_app")
+    for call, function in FUNCTIONS.items():
+        op.execute(function)
+        op.execute(f"revoke execute on function {call} from public")
+        op.execute(f"grant execute on function {call} to redten_app")
 
 
 def _add_table(name: str, used_at: str) -> None:
@@ -65,7 +72,8 @@ def _add_table(name: str, used_at: str) -> None:
 
 
 def downgrade() -> None:
-    op.execute(f"drop function {CALL}")
+    for call in FUNCTIONS:
+        op.execute(f"drop function {call}")
     op.drop_index(op.f("ix_users_tokens_expires_at"), "users_tokens")
     op.execute("revoke delete on users_tokens from redten_app")
     op.drop_table("users_verified")
