@@ -102,7 +102,8 @@ def change_collection(ref: str, json_data: RecipeIn) -> dict[str, Any]:
 
     All are read again in the background; until they are, the collection serves as it was.
     """
-    with session_scope(caller().tenant_id) as session:
+    # Who goes back on a change has the chunks of the other version removed.
+    with session_scope(caller().tenant_id, long=True) as session:
         collection = writable_collection(session, caller(), ref)
         rebuild.begin(session, collection, json_data.recipe())
         moved = rebuild.advance(session, collection.id)

@@ -21,7 +21,7 @@ from api.user_data_replies import (
     UserDataOut,
 )
 from models.errors import RedtenError
-from models.loose_blob import adopt, loosen
+from models.loose_blob import adopt, reserve
 from models.quota import check_storage
 from models.session import session_scope
 from models.user_data import (
@@ -120,7 +120,7 @@ def _chosen_place(filename: str, announced: int) -> tuple[Blobs, str]:
         check_storage(session, who.tenant_id, announced)
         # Early, before all the bytes have come; the store decides when two come at once.
         check_free(session, store.location(key))
-        loosen(session, who.tenant_id, store.location(key), chosen=True)
+        reserve(session, who.tenant_id, store.location(key))
     return store, key
 
 

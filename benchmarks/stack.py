@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,22 @@ from local.postgres import Postgres
 from local.postgres_home import choose, data_folder
 from local.processes import Kin
 
+# Services and computed prompts of somebody else's.
+OUTSIDE = (
+    *("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL"),
+    *("REDTEN_BLOBS", "REDTEN_DATA_DIR", "REDTEN_PREFIX_DIR"),
+)
+
 
 class Stack:
-    """Started with `start`, which gives the seconds until it was ready; stopped with `stop`."""
+    """Started with `start`, which gives the seconds until it was ready; stopped with `stop`.
 
-    def __init__(self, root: Path) -> None:
+    `told` are further variables of its environment.
+    """
+
+    def __init__(self, root: Path, told: Mapping[str, str] | None = None) -> None:
         self.layout = Layout(root)
+        self.told = dict(told or {})
         self.port = free_port()
         self.address = f"https://localhost:{self.port}"
         self.process: subprocess.Popen[str] | None = None
@@ -33,13 +44,12 @@ class Stack:
         """Waits for the ready line."""
         where = ["--data-dir", str(self.layout.root), "--port", str(self.port), "--quiet"]
         began = time.monotonic()
-        # What it computes it keeps in its own folder.
-        told = {name: value for name, value in os.environ.items() if name != "REDTEN_PREFIX_DIR"}
+        plain = {name: value for name, value in os.environ.items() if name not in OUTSIDE}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "cli", "up", *where],
             stdout=subprocess.PIPE,
             text=True,
-            env=told,
+            env=plain | self.told,
         )
         assert self.process.stdout
         line = self.process.stdout.readline()
@@ -52,7 +62,8 @@ class Stack:
         """Ends it and waits."""
         if self.process:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait()
+            with self.process:
+                self.process.wait()
 
     def forget(self) -> None:
         """Stops it and takes its data away; as root, Postgres' lie outside the data directory."""
@@ -60,10 +71,14 @@ class Stack:
         for folder in (data_folder(self.layout).parent, self.layout.root):
             shutil.rmtree(folder, ignore_errors=True)
 
+    def postgres(self) -> Postgres:
+        """Its database."""
+        passwords = [password(self.layout, f"postgres-{role}") for role in ("superuser", "login")]
+        return Postgres(choose(self.layout), *passwords)
+
     def database_url(self) -> str:
         """Its Postgres, as the plain role."""
-        passwords = [password(self.layout, f"postgres-{role}") for role in ("superuser", "login")]
-        return Postgres(choose(self.layout), *passwords).url
+        return self.postgres().url
 
     def session(self) -> requests.Session:
         """Signed in as the administrator."""

@@ -39,8 +39,9 @@ def _refuse(message: str) -> None:
 
 def main(cpu_s: int) -> None:
     """Answers the request on standard input with `text` or `error`."""
-    limits = {resource.RLIMIT_CPU: cpu_s, resource.RLIMIT_AS: MEMORY_BYTES, resource.RLIMIT_CORE: 0}
-    for limit, most in limits.items():
+    # The soft limit ends it by SIGXCPU, which nobody else sends.
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
+    for limit, most in {resource.RLIMIT_AS: MEMORY_BYTES, resource.RLIMIT_CORE: 0}.items():
         # Not everywhere may a process limit its memory.
         with suppress(ValueError, OSError):
             resource.setrlimit(limit, (most, most))

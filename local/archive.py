@@ -77,13 +77,15 @@ class Archive:
 
     def __init__(self, path: Path, tar: tarfile.TarFile | None) -> None:
         self._path, self._tar = path, tar
+        # To look for a name the library goes through all of them.
+        self._members = {one.name: one for one in tar.getmembers()} if tar else {}
 
     def open(self, name: str) -> BinaryIO:
         """A file of it, which the caller closes. Raises LocalError if it is not there."""
         try:
             if self._tar is None:
                 return (self._path / name).open("rb")
-            return cast(BinaryIO, self._tar.extractfile(name))
+            return cast(BinaryIO, self._tar.extractfile(self._members[name]))
         except (FileNotFoundError, KeyError) as error:
             said = f"{self._path} is no whole backup: it has no {name}"
             raise LocalError(f"{said}; one that broke off lacks its end") from error

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base
 from models.errors import RedtenError
-from models.user_data import UserData
+from models.user_data import UserData, location_taken
 
 # Shared by those who remove files, exclusive while a backup copies them.
 REMOVAL_LOCK = 0x6C6F6F7365  # "loose"
@@ -53,6 +53,16 @@ def loosen(session: Session, tenant_id: int, *places: str, chosen: bool = False)
         noted = insert(LooseBlob).values(rows)
         key, again = [LooseBlob.tenant_id, LooseBlob.place], {"since": func.now()}
         session.execute(noted.on_conflict_do_update(index_elements=key, set_=again))
+
+
+def reserve(session: Session, tenant_id: int, place: str) -> None:
+    """As `loosen`, for a place that a user chose: one upload at a time, or one that fails would
+    take the other's file away. Raises RedtenError `location_taken`.
+    """
+    noted = insert(LooseBlob).values(tenant_id=tenant_id, place=place, chosen=True)
+    free = noted.on_conflict_do_nothing().returning(LooseBlob.place)
+    if session.scalar(free) is None:
+        raise location_taken(place)
 
 
 def adopt(session: Session, tenant_id: int, place: str) -> None:

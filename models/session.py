@@ -6,8 +6,9 @@ from functools import lru_cache
 from typing import Any
 
 from pgvector.psycopg import register_vector
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from models.errors import RedtenError
@@ -64,12 +65,14 @@ def session_scope(
     durable: bool = True,
     snapshot: bool = False,
     long: bool = False,
+    waits_s: float | None = None,
 ) -> Iterator[Session]:
     """One transaction that sees the rows of `tenant_id`, and with None those of no tenant.
 
     With `durable=False` a crash of Postgres may forget its last moments; for what the sweep
     would repeat anyway. With `snapshot` everything is seen as of one moment. Statements that may
-    take longer than REDTEN_STATEMENT_LIMIT_S need `long`; locks are waited for no longer even then.
+    take longer than REDTEN_STATEMENT_LIMIT_S need `long`; locks are waited for no longer even then,
+    and with `waits_s` so many seconds.
     Commits at the end, rolls back on an exception.
     """
     limit_ms = str(int(settings.statement_limit_s * 1000))
@@ -77,13 +80,18 @@ def session_scope(
         "tenant": "" if tenant_id is None else str(tenant_id),
         "sync": "on" if durable else "off",
         "statement_ms": "0" if long else limit_ms,
-        "lock_ms": limit_ms,
+        "lock_ms": limit_ms if waits_s is None else str(int(waits_s * 1000)),
     }
     bind = engine().execution_options(isolation_level="REPEATABLE READ") if snapshot else engine()
     with Session(bind, expire_on_commit=False) as session:
         _enter(session, scope)
         yield session
         session.commit()
+
+
+def is_lock_timeout(error: OperationalError) -> bool:
+    """Whether somebody else has held a lock for too long."""
+    return isinstance(error.orig, LockNotAvailable)
 
 
 def _enter(session: Session, scope: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol
+from typing import IO, Any, BinaryIO, Protocol
 
 from models.errors import RedtenError
 from models.referred import documents_folder
@@ -114,13 +114,14 @@ class FolderBlobs:
     def remove(self, prefix: str) -> None:
         target = self.root / prefix
         try:
-            shutil.rmtree(target) if target.is_dir() else target.unlink()
+            if target.is_dir():
+                shutil.rmtree(target, onerror=_unless_gone)
+            else:
+                target.unlink()
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            # What comes meanwhile is removed by who has put it there.
-            if error.errno != errno.ENOTEMPTY:
-                raise BlobsAway(f"{target} cannot be removed: {error}") from error
+            raise BlobsAway(f"{target} cannot be removed: {error}") from error
 
     def keys(self, room: str) -> Iterator[str]:
         for folder, _, names in os.walk(self.root / room):
@@ -147,6 +148,13 @@ class FolderBlobs:
                 file.flush()
                 Path(file.name).replace(target)
                 undo.pop_all()
+
+
+def _unless_gone(_call: object, _path: str, raised: Any) -> None:
+    """Others remove here too, and store what they remove themselves; the rest is still to go."""
+    error = raised[1]
+    if not isinstance(error, FileNotFoundError) and error.errno != errno.ENOTEMPTY:
+        raise error
 
 
 @contextmanager

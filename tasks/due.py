@@ -1,6 +1,10 @@
 """What the clock starts: runs of sources, questions whose sources are read, and tidying up."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DataError, IntegrityError
 
 from models.account import remove_expired
 from models.job import Job
@@ -22,9 +26,20 @@ def start_due_work() -> None:
     with session_scope() as session:
         due, ready = due_sources(session), ready_jobs(session)
     for id, tenant_id in due:
-        _start_run(tenant_id, id)
+        with _telling(f"source {id}"):
+            _start_run(tenant_id, id)
     for id, tenant_id, attempt in ready:
-        _let_go(tenant_id, id, attempt)
+        with _telling(f"job {id}"):
+            _let_go(tenant_id, id, attempt)
+
+
+@contextmanager
+def _telling(what: str) -> Iterator[None]:
+    """What Postgres does not let move must not keep what comes after it waiting."""
+    try:
+        yield
+    except (DataError, IntegrityError) as error:
+        log.error("%s cannot begin: %s", what, error)
 
 
 def _start_run(tenant_id: int, id: int) -> None:

@@ -69,8 +69,7 @@ def renewing(tenant_id: int, places: Iterable[str], parts: Iterable[T]) -> Itera
 def remove_loose(tenant_id: int, places: Iterable[str]) -> None:
     """Removes what is noted as loose, as far as it can be done now.
 
-    A folder stays noted, and so does a place that a user chose: who still stores something there,
-    unaware, is over when the clock comes to it.
+    A folder stays noted: who still stores something there, unaware, is over when the clock comes.
     """
     for loose in places:
         _try_to_remove(tenant_id, loose, for_good=False)
@@ -101,7 +100,7 @@ def _remove(tenant_id: int, loose: str, for_good: bool) -> None:
             # Behind all others, which must not wait for it.
             found.since = func.now()
             return
-        if for_good or not (found.is_folder or found.chosen):
+        if for_good or not found.is_folder:
             session.delete(found)
 
 

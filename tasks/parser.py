@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from weakref import finalize
 
+import psutil
+
 from ingest.confined import HOME, NOBODY, hide_memory
 from ingest.load.limits import Limits
 from ingest.load.page import LoadError
@@ -27,6 +29,7 @@ LOOK_S, FATE_S = 0.2, 2.0
 # What a parser leaks does not add up to more than this many files.
 MOST_FILES = 200
 MOST_SAID = 2000
+FOLDER = "redten-parser-"
 LIMITS = Limits(pages=settings.parse_pages, inside_bytes=settings.parse_unpacked_bytes)
 # Arrow would reserve a gigabyte of addresses, which counts, and use a fraction of it.
 OWN = {"PYTHONPATH": str(HOME), "ARROW_DEFAULT_MEMORY_POOL": "system"}
@@ -172,18 +175,33 @@ class Parser:
         return taken
 
 
+def forget_folders() -> None:
+    """Removes what workers of this machine that were killed have left."""
+    for left in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
+        worker = left.name.removeprefix(FOLDER).partition("-")[0]
+        if worker.isdecimal() and not psutil.pid_exists(int(worker)):
+            # Another account's stay.
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def _folder() -> Path:
-    made = Path(tempfile.mkdtemp(prefix="redten-parser-"))
+    made = Path(tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-"))
     if os.geteuid() == 0:
-        os.chown(made, NOBODY, NOBODY)
+        _give_away(made)
     return made
+
+
+def _give_away(path: Path) -> None:
+    # A root without the right to it stays who it is, and so does its process, which says so.
+    with suppress(OSError):
+        os.chown(path, NOBODY, NOBODY)
 
 
 def _lay(path: Path, place: Path) -> None:
     """Puts the file where the process may read it: a second name, or a copy."""
     if os.geteuid() == 0:
         shutil.copyfile(path, place)
-        os.chown(place, NOBODY, NOBODY)
+        _give_away(place)
         return
     try:
         os.link(path, place)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ingest.load.page import LoadError
 from settings import settings
-from tasks.parser import Check, Parser, ParserCrashed, Reading
+from tasks.parser import Check, Parser, ParserCrashed, Reading, forget_folders
 
 # Each holds what its formats have loaded.
 MOST_IDLE = settings.ingest_at_once or (os.cpu_count() or 1) + 1
@@ -87,6 +87,7 @@ class Parsers:
 @lru_cache(maxsize=1)
 def get_parsers() -> Parsers:
     """Those of this process."""
+    forget_folders()
     return Parsers()
 
 

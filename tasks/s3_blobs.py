@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
@@ -110,7 +110,8 @@ class S3Blobs:
         return f"s3://{self.bucket}/{self.prefix}{key}"
 
     def remove_one(self, key: str) -> None:
-        with self._speaking_of(key):
+        # Some stores say so if there is nothing to be removed.
+        with suppress(KeyError), self._speaking_of(key):
             if not self._unless_taken or self._is_ours(key):
                 self.client.delete_object(**self._object(key))
 

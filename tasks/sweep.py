@@ -2,16 +2,15 @@
 
 import logging
 
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from models.overdue import Overdue, know_epoch, known_epoch, overdue_work
-from models.session import session_scope
+from models.session import is_lock_timeout, session_scope
 from models.work import Work
 from settings import settings
 from tasks import artifacts, broker, chains, telling
 from tasks.app import app
-from tasks.blobs import BlobsAway
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +51,15 @@ def _recover_or_tell(work: Overdue) -> None:
     """Work that Postgres does not let move must not keep what comes after it from being found."""
     try:
         _recover(work)
-    except (DataError, IntegrityError) as error:
+    except (DataError, IntegrityError, OperationalError) as error:
+        if isinstance(error, OperationalError) and not is_lock_timeout(error):
+            raise
         log.error("%s %d: cannot be recovered: %s", work.kind, work.id, error)
 
 
 def _recover(work: Overdue) -> None:
-    with session_scope(work.tenant_id) as session:
+    # Who holds its row for longer is at work on it.
+    with session_scope(work.tenant_id, waits_s=1.0) as session:
         moved = _again(session, work) or _given_up(session, work)
     if moved is None:
         return
@@ -94,7 +96,4 @@ def _tell_failed(work: Overdue, failed: Work) -> None:
     if work.kind == "job":
         telling.tell_end(failed)
     elif work.kind == "document":
-        try:
-            artifacts.remove(work.tenant_id, work.id)
-        except BlobsAway as error:
-            log.warning("document %d: its work stays in the store: %s", work.id, error)
+        artifacts.remove(work.tenant_id, work.id)

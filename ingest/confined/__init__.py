@@ -74,17 +74,21 @@ def _became_nobody(folder: Path) -> bool:
     if os.geteuid() != 0:
         return True
     needed = [folder, HOME / "ingest", *map(Path, filter(os.path.isdir, sys.path))]
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
     try:
+        os.setegid(NOBODY)
+        os.seteuid(NOBODY)
         for one in needed:
             os.listdir(one)
-    except PermissionError:
+    except OSError:
+        # Also where root may become nobody else: a container without that right.
         os.seteuid(0)
         os.setegid(0)
         return False
     os.seteuid(0)
-    os.setgroups([])
+    os.setegid(0)
+    # A user namespace of one's own refuses it.
+    with suppress(PermissionError):
+        os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
     return True

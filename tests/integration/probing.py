@@ -88,7 +88,7 @@ class Prober:
         return self.found
 
     def _compare(self, who: str, before: dict[str, str]) -> None:
-        until(lambda: session_value(UNDER_WAY) == 0)
+        until(lambda: session_value(UNDER_WAY) == 0, 120)
         after = digests_beside(self.place, self.world)
         changed = [name for name in before | after if before.get(name) != after.get(name)]
         if changed:

@@ -87,7 +87,10 @@ class Database:
     def stop(self) -> None:
         """As fast as is safe: it does not wait for the pools' connections to go."""
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(30)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            kill(self.process)
 
 
 def _as_account() -> dict[str, Any]:

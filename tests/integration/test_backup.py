@@ -113,7 +113,7 @@ def coming_and_going(http: FlaskClient, who: dict[str, str]) -> Iterator[None]:
 
     def go_on() -> None:
         number = 100
-        while not enough.is_set():
+        while not enough.wait(0.05):
             number += 1
             content = b"keeper %d" % number
             sent = http.post(f"{PATH}?name={number}.txt", data=content, headers=who)

@@ -46,13 +46,13 @@ def test_an_ingest_worker_hands_its_document_back_and_leaves_no_parser(http, own
         path = f"/collections/{COLLECTION}/documents?name=long.txt"
         document = http.post(path, data=LONG.encode(), headers=owner).json["id"]
         what = f"select {{}} from documents where id = {document}"
-        until(lambda: session_value(what.format("step = 'embed_document' and state = 2")))
+        until(lambda: session_value(what.format("step = 'embed_document' and state = 2")), 90)
         parsers = psutil.Process(made["ingest"].pid).children(recursive=True)
         assert parsers
         made["ingest"].terminate()
         assert made["ingest"].wait(60) == 0
         assert session_value(what.format("concat_ws(' ', state, attempt, losses)")) == "1 2 0"
-        assert not any(one.is_running() and one.status() != "zombie" for one in parsers)
+        until(lambda: not any(map(_runs, parsers)))
 
 
 @pytest.fixture
@@ -84,10 +84,19 @@ def test_gunicorn_ends_requests_and_streams_that_are_under_way(gunicorn, http, h
         plain = stack.enter_context(socket.create_connection(("127.0.0.1", PORT), 20))
         body = b'{"ask": {"msg": "another question", "collection_id": "embed-security"}}'
         head = f"POST /job HTTP/1.1\r\nHost: a\r\nBearer: {headers['Bearer']}\r\n"
-        plain.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:9])
+        head += f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n"
+        plain.sendall(head.encode() + body[:9])
+        assert plain.recv(100).startswith(b"HTTP/1.1 100")  # it is under way
         gunicorn.send_signal(signal.SIGTERM)
         assert not [line for line in lines if line.startswith(b"event: error")]
         plain.sendall(body[9:])
         assert plain.recv(100).startswith(b"HTTP/1.1 201")
         assert gunicorn.wait(30) == 0
     assert session_value("select count(*) from jobs") == 2
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -27,7 +27,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     except (FileNotFoundError, subprocess.CalledProcessError):
         pytest.skip("this process may not mount a file system")
     yield tmp_path
-    subprocess.run(["umount", str(tmp_path)], check=True)
+    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ def runs(text: str) -> set[tuple[str, ...]]:
     return {tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1)}
 
 
+@pytest.mark.long
 def test_no_hostile_document_makes_the_model_tell_its_system_text(generator: Generator):
     def said(text: str) -> str:
         shown = prompt.Passage(document_id=1, text=f"{FACT} {text}", source="a.md", page=1)

@@ -5,20 +5,20 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tasks.parsing import Parsers
+from tasks.parsing import COMMAND, Parsers
 from tests.fuzz.damage import damaged
-from tests.fuzz.loaders import DEFECTS, outcome
+from tests.fuzz.loaders import DEFECTS, LIMIT_S, MEMORY_BYTES, outcome
 
 
 @pytest.fixture(scope="module")
 def parsers() -> Iterator[Parsers]:
-    made = Parsers()
+    made = Parsers([*COMMAND[:-1], str(MEMORY_BYTES)], limit_s=LIMIT_S)
     yield made
     made.close()
 
 
 @settings(
-    max_examples=80,
+    max_examples=40,
     derandomize=True,
     deadline=None,
     database=None,

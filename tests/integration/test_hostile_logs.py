@@ -94,7 +94,7 @@ def lives(server: Server) -> list[str]:
     assert server.send("POST", path, data=CONTENT).status_code == 202
     ask = {"ask": {"msg": QUESTION, "collection_id": "mine"}}
     job = server.send("POST", "/job", json=ask).json()["id"]
-    until(lambda: server.send("GET", f"/job/result/{job}").status_code == 200)
+    until(lambda: server.send("GET", f"/job/result/{job}").status_code == 200, 90)
     assert server.send("POST", "/user/data", {"filename": "a", "s3_enable": "1"}, data=b"x").json()
     with withheld("insert", "users"):
         newcomer = {"email": "late@example.org", "password": PASSWORD}
@@ -107,11 +107,11 @@ def lives(server: Server) -> list[str]:
 def fail_in_workers(server: Server, logs: Path) -> None:
     """Mail that cannot be sent, and a question whose answer cannot be stored."""
     app.send_task("tasks.mail.mail_one_time_password", ["keeper@example.org"])
-    until(lambda: "mail is not sent" in told(logs))
+    until(lambda: "mail is not sent" in told(logs), 90)
     with withheld("insert", "answers"):
         ask = {"ask": {"msg": QUESTION, "collection_id": "mine"}}
         job = server.send("POST", "/job", json=ask).json()["id"]
-        until(lambda: server.send("GET", f"/job/{job}").json()["losses"])
+        until(lambda: server.send("GET", f"/job/{job}").json()["losses"], 90)
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,34 @@
 
 import json
 import os
+import platform
 import socket
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from ingest.confined import landlock, seccomp
 from ingest.load import LoadError
-from tasks.parser import MOST_SAID, OWN
+from tasks.parser import FOLDER, INHERITED, MOST_SAID, OWN, forget_folders
 from tasks.parsing import Parsers
 from tests.fuzz.seeds import MAKERS
 
 MEMORY = str(1 << 30)
+
+
+def _confines() -> bool:
+    if sys.platform != "linux" or platform.machine() not in seccomp.ARCHITECTURES:
+        return False
+    try:
+        return landlock._call(landlock.CREATE_RULESET, None, 0, landlock.ASK_VERSION) > 0
+    except OSError:
+        return False
+
+
 # A reader that does what the file says, and tells how that went.
 TAKEN_OVER = """
 import ctypes, json, os, signal, socket, subprocess, sys, threading
@@ -83,7 +99,7 @@ def tried(path, attempts: dict[str, str]) -> dict[str, str]:
     return said
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="no other system can confine a process so")
+@pytest.mark.skipif(not _confines(), reason="this system cannot confine a process so")
 def test_a_reader_that_was_taken_over_reaches_nothing_but_its_file(tmp_path, attempts):
     said = tried(tmp_path / "file", attempts)
 
@@ -99,7 +115,7 @@ def test_threads_are_left_to_a_reader(tmp_path):
 
 def test_a_reader_gets_its_own_environment_and_nothing_of_the_workers():
     assert "DATABASE_URL" in os.environ
-    assert not any("URL" in name or "PASSWORD" in name for name in OWN)
+    assert not any("URL" in name or "PASSWORD" in name for name in (*OWN, *INHERITED))
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -144,7 +160,6 @@ def test_nothing_of_a_file_is_left_where_its_reader_has_found_it(tmp_path):
 
 def test_a_refusal_made_up_by_a_reader_is_no_message_of_any_length(tmp_path):
     path = tmp_path / "file"
-    path.write_text("x")
     path.write_text("{}")
     lie = TAKEN_OVER.replace("json.dumps(said), ", "'', 'error': 'lie', 'message': 'y' * 10**6, ")
     parsers = Parsers([sys.executable, "-P", "-c", lie, MEMORY])
@@ -155,3 +170,16 @@ def test_a_refusal_made_up_by_a_reader_is_no_message_of_any_length(tmp_path):
         pytest.fail("it is no refusal")
     assert (refused.value.code, len(refused.value.message)) == ("lie", MOST_SAID)
     parsers.close()
+
+
+def test_what_a_killed_worker_left_of_a_file_goes_when_the_next_one_begins():
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = Path(tempfile.mkdtemp(prefix=f"{FOLDER}{gone.pid}-"))
+    (left / "file").write_text("somebody's")
+    kept = Path(tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-"))
+
+    forget_folders()
+
+    assert (left.exists(), kept.exists()) == (False, True)
+    kept.rmdir()

@@ -84,6 +84,7 @@ def explore(
     assert not found.leaks, "\n".join(found.leaks[:20])
 
 
+@pytest.mark.timeout(900)
 @settings(EXHAUSTIVE, max_examples=1)
 @arrangements
 def test_no_operation_tells_or_touches_anything_of_another_tenant(
@@ -92,6 +93,7 @@ def test_no_operation_tells_or_touches_anything_of_another_tenant(
     explore(door, described, plan, acting, seed)
 
 
+@pytest.mark.timeout(900)
 @settings(EXHAUSTIVE, max_examples=1)
 @arrangements
 def test_nor_does_one_where_row_level_security_does_not_hold(

@@ -106,8 +106,8 @@ def test_an_upload_that_the_database_refuses_leaves_nothing(http, owner, monkeyp
     reply = http.post(path, data=b"lamp", headers=owner | {"filename": "a.txt"})
     assert reply.status_code == 503
     assert files() == []
-    # At a chosen place and in a folder somebody may still store something.
-    assert len(noted()) == (0 if way == "document" else 1)
+    # In a folder somebody may still store something.
+    assert len(noted()) == (1 if way == "embedding" else 0)
 
 
 def test_a_file_that_was_never_whole_goes_by_the_clock(http, owner):

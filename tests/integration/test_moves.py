@@ -227,7 +227,7 @@ def test_whatever_comes_in_whatever_order_work_ends_at_most_once(admin, monkeypa
     run_state_machine_as_test(
         Life,
         settings=hypothesis_settings(
-            max_examples=40,
+            max_examples=20,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

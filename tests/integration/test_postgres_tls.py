@@ -99,7 +99,8 @@ def port(folder: Path, layout: Layout) -> Iterator[int]:
     (data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 trust\n")
     told = (f"-cport={port}", "-cssl=on", "-cfsync=off", f"-cunix_socket_directories={data}")
     server = FOUND[-1], "-D", data, *told
-    with program(*server, user=ACCOUNT, group=ACCOUNT, extra_groups=[], cwd="/") as process:
+    groups = [] if ACCOUNT else None
+    with program(*server, user=ACCOUNT, group=ACCOUNT, extra_groups=groups, cwd="/") as process:
         until(lambda: _answers(port))
         with psycopg.connect(_url("127.0.0.1", port, layout.ca)) as connection:
             connection.execute(PREPARED.encode())

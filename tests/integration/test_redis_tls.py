@@ -19,10 +19,11 @@ from flask import Flask
 from kombu.exceptions import OperationalError
 from tasks import broker
 from tasks.app import app
+broker.TIMEOUT_S = 10.0  # this machine may be busy
 from api.limits import limiter
 
 with suppress(broker.BrokerError):
-    broker.connection().ping()
+    broker.connection(10.0).ping()
     print("client")
 with suppress(OperationalError), app.connection_for_write() as made:
     made.ensure_connection(max_retries=1, errback=None, interval_start=0.1)

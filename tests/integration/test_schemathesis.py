@@ -136,6 +136,7 @@ def check_all(app: APIFlask, place: Place, examples: int) -> None:
     assert not wrong, "\n".join(wrong[:20])
 
 
+@pytest.mark.timeout(900)
 def test_replies_are_what_the_description_says(app, place):
     check_all(app, place, 3)
 

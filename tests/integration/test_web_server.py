@@ -16,7 +16,7 @@ import requests
 from click.testing import CliRunner
 
 from client.client import Client
-from local.ports import usual
+from local.ports import first_free, usual
 from local.quotas_cli import quotas
 from settings import settings
 from tests.conftest import CLUSTER, LAYOUT, PROJECT
@@ -97,12 +97,14 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def doors(services: None, issuer: Path) -> Iterator[tuple[Door, Door, Door]]:
     """One as it comes; one behind a proxy; one that asks its clients for certificates."""
     first = usual(LAYOUT.fingerprint, 11_000)
-    plain = {"REDTEN_CLIENT_SILENCE_S": "0.5", "REDTEN_MAX_BODY_BYTES": str(MOST)}
+    second = first_free(first + 1)
+    third = first_free(second + 1)
+    plain = {"REDTEN_CLIENT_SILENCE_S": "1.5", "REDTEN_MAX_BODY_BYTES": str(MOST)}
     asked = {"API_TLS_CLIENT_CA": str(issuer)}
     made = (
         Door(first, **plain, **asked),
-        Door(first + 1, REDTEN_PROXIES="1"),
-        Door(first + 2, **asked, API_TLS_CLIENT="required"),
+        Door(second, REDTEN_PROXIES="1"),
+        Door(third, **asked, API_TLS_CLIENT="required"),
     )
     with ExitStack() as stack:
         # All at once: each takes seconds to import its libraries.

@@ -3,8 +3,14 @@
 from sqlalchemy import func, update
 
 from models.job import Job
+from models.overdue import overdue_work
 from models.session import session_scope
 from models.work import State
+
+COPIED = (
+    *("tenant_id", "user_id", "worker_id", "job_type", "question"),
+    *("session_id", "derived_session_id"),
+)
 
 
 def do(move, *args):
@@ -89,3 +95,21 @@ def test_work_heard_of_at_the_last_moment_is_not_given_up(job):
     assert do(Job.extend, job, 1, "start_job") is True
     assert do(Job.give_up, job, 1, "lost", "why") is None
     assert look(job).state == State.RUNNING
+
+
+def test_who_holds_a_message_for_long_has_overtaken_nobody_that_came_after_it(job):
+    with session_scope(1) as session:
+        first = session.get_one(Job, job)
+        second = Job(**{name: getattr(first, name) for name in COPIED})
+        session.add(second)
+        first.step = second.step = "generate_answer"
+        # The broker's queue has both, in this order, and a worker waits with the first.
+        first.since = second.since = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, 60.0)
+    assert do(Job.wait_on, job, 1, "generate_answer")
+
+    assert do(Job.claim, job, 1, "generate_answer")
+
+    with session_scope() as session:
+        assert [(one.id, one.overtaken) for one in overdue_work(session, 15.0)] == [
+            (second.id, False)
+        ]

@@ -18,7 +18,7 @@ language plpgsql set search_path = public, pg_temp as $$
 declare
     was_over constant boolean := old.state in (3, 4);
     is_new constant boolean := new.attempt = old.attempt + 1
-        or (tg_table_name = 'sources' and old.attempt >= 30000 and new.attempt = 1);
+        or (tg_table_name = 'sources' and new.attempt = old.attempt % 30000 + 1);
     refused text;
 begin
     if new.state not in (1, 2, 3, 4) then
