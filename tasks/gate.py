@@ -36,18 +36,24 @@ def entered(alone: bool, still_due: Callable[[], bool], every_s: float) -> Itera
 def _wait(me: object, alone: bool, still_due: Callable[[], bool], every_s: float) -> None:
     with _changed:
         _queue.append((me, alone))
-    while True:
+    try:
+        while not _let_in(me, alone, every_s):
+            # Not with the lock held: it looks into the database.
+            if not still_due():
+                raise Ignore
+    finally:
+        # However the wait ends: who stayed in the queue would keep everybody else out for ever.
         with _changed:
-            if _changed.wait_for(lambda: _queue[0][0] is me and _room(alone), every_s):
-                _queue.popleft()
-                _inside[me] = alone
-                return _changed.notify_all()
-        # Not with the lock held: it looks into the database.
-        if not still_due():
-            with _changed:
-                _queue.remove((me, alone))
-                _changed.notify_all()
-            raise Ignore
+            _queue.remove((me, alone))
+            _changed.notify_all()
+
+
+def _let_in(me: object, alone: bool, every_s: float) -> bool:
+    with _changed:
+        room = _changed.wait_for(lambda: _queue[0][0] is me and _room(alone), every_s)
+        if room:
+            _inside[me] = alone
+    return room
 
 
 def _room(alone: bool) -> bool:

@@ -4,6 +4,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from engines import grammar, prompt
 from engines.loaded import borrowed
 from engines.prompt import Fitted, Turn
@@ -62,8 +64,13 @@ def _was_lost(flow: Flow) -> bool:
 
 def _still_due(flow: Flow) -> bool:
     """Whether the job still waits for this message; the sweep learns that it is not lost."""
-    with session_scope(flow["tenant_id"], durable=False) as session:
-        return Job.wait_on(session, flow["id"], flow["attempt"], STEP)
+    try:
+        with session_scope(flow["tenant_id"], durable=False) as session:
+            return Job.wait_on(session, flow["id"], flow["attempt"], STEP)
+    except SQLAlchemyError as error:
+        # The claim will tell; until then nothing is lost by waiting.
+        log.warning("job %d: waits on, the database does not answer: %s", flow["id"], error)
+        return True
 
 
 def _weights(flow: Flow) -> tuple[Path, Path | None]:

@@ -102,3 +102,17 @@ def test_who_is_not_due_any_more_leaves_the_queue_and_holds_up_nobody():
     assert len(asked) == 3
     Visit().end()
     inside.end()
+
+
+def test_one_whose_wait_breaks_off_keeps_nobody_out():
+    alone = Visit(alone=True)
+
+    def broken() -> bool:
+        raise OSError
+
+    with pytest.raises(OSError), gate.entered(False, broken, 0.01):
+        pass
+    alone.end()
+    after = Visit()
+    assert after.inside.is_set()
+    after.end()
