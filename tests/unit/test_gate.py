@@ -108,9 +108,9 @@ def test_one_whose_wait_breaks_off_keeps_nobody_out():
     alone = Visit(alone=True)
 
     def broken() -> bool:
-        raise OSError
+        raise ConnectionError
 
-    with pytest.raises(OSError), gate.entered(False, broken, 0.01):
+    with pytest.raises(ConnectionError), gate.entered(False, broken, 0.01):
         pass
     alone.end()
     after = Visit()
