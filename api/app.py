@@ -40,7 +40,7 @@ from api import (
 from api.auth import SECURITY_SCHEMES
 from api.openai import completions, embeddings, served_models
 from api.schemas import INT32
-from api.strict_json import PlainRequest, StrictJSON
+from api.strict_json import PlainRequest, StrictJSON, read_on
 from settings import settings
 
 SWAGGER = "/docs/assets"
@@ -82,6 +82,7 @@ def create_app() -> APIFlask:
     """A WSGI application that serves every route at `/`."""
     app = APIFlask(__name__, title="redten", version="0.1.0", docs_path="/docs")
     app.request_class, app.json = PlainRequest, StrictJSON(app)
+    app.after_request(read_on)
     app.url_map.converters["number"] = NumberConverter
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_body_bytes,

@@ -1,15 +1,19 @@
 """JSON as Postgres can keep it, whatever the Content-Type says."""
 
 import math
+from contextlib import suppress
 from typing import Any
 
-from flask import Request
+from flask import Request, Response, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from models.errors import RedtenError
+from settings import settings
 
 DEEPEST = 32
+# Of a body that is too large so many times what it may be is read and thrown away.
+TIMES_READ_ON, PIECE_BYTES = 16, 1 << 16
 
 
 class StrictJSON(DefaultJSONProvider):
@@ -34,6 +38,18 @@ class PlainRequest(Request):
         if len(self.get_data()) == self.max_content_length:
             raise RequestEntityTooLarge from e
         raise RedtenError("bad_json", f"the body is not the JSON that is needed: {e}") from e
+
+
+def read_on(response: Response) -> Response:
+    """For bodies that are refused for their size: a client that is still sending would see a
+    broken connection instead of the refusal.
+    """
+    if response.status_code == 413:
+        left, body = TIMES_READ_ON * settings.max_body_bytes, request.environ["wsgi.input"]
+        with suppress(OSError):  # it has gone; gunicorn's own errors of broken chunks are such too
+            while left > 0 and (piece := body.read(PIECE_BYTES)):
+                left -= len(piece)
+    return response
 
 
 def _refuse(constant: str) -> None:
