@@ -42,16 +42,16 @@ def embed_file(tenant_id: int, id: int, attempt: int) -> None:
         log.info("embedding %d attempt %d: started", id, attempt)
         try:
             with fetched(held.record.texts_blob) as path:
-                _embed(held, path)
-            _finish(held)
+                total = _embed(held, path)
+            _finish(held, total)
         except KeyError as error:
             raise RedtenError("blob_missing", "the file is gone: send it again") from error
         finally:
             _clear(held)
 
 
-def _embed(held: Held, path: Path) -> None:
-    """`path` is in a folder of its own, where all else may lie too."""
+def _embed(held: Held, path: Path) -> int:
+    """How many texts there are; `path` is in a folder of its own, where all else may lie too."""
     # Workers of other queues know this module too, and need no pyarrow.
     from ingest.vector_file import joined
 
@@ -68,7 +68,7 @@ def _embed(held: Held, path: Path) -> None:
     held.insist()
     joined(made, _fetched(f"{record.pieces_blob}/{number}" for number in pieces))
     put_patiently(record.vectors_blob, made)
-    _tell(held, done=total)
+    return total
 
 
 def _read(held: Held, path: Path, texts: Path) -> int:
@@ -119,10 +119,12 @@ def _tell(held: Held, **counts: int) -> None:
         Embedding.reached(session, flow["id"], flow["attempt"], **counts)
 
 
-def _finish(held: Held) -> None:
+def _finish(held: Held, total: int) -> None:
     flow, record = held.flow, held.record
     used = (record.texts_blob, f"{record.pieces_blob}/")
     with session_scope(flow["tenant_id"]) as session:
+        # What was told on the way a crash of Postgres may have forgotten.
+        Embedding.reached(session, flow["id"], flow["attempt"], done=total, total=total)
         if not Embedding.finish(session, flow["id"], flow["attempt"], Embedding.FIRST_STEP):
             raise Ignore
         loosen(session, flow["tenant_id"], *used)
