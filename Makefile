@@ -36,7 +36,7 @@ test-long: setup ## The tests that take minutes
 fuzz: setup ## Damaged files through every loader for SECONDS (120)
 	$(BIN)/python -m tests.fuzz.loaders $(or $(SECONDS),120)
 
-chaos: setup ## Part after part is killed under load, and nothing may be lost (10 minutes)
+chaos: setup ## Part after part is killed under load, and nothing may be lost (6 minutes or more)
 	$(BIN)/python -m benchmarks.chaos
 
 lint: setup ## ruff, mypy and the import contracts

@@ -6,7 +6,7 @@ from api.user_data import HEADERS
 
 # Routes that take a file as the body, and whether they need one.
 BODIES = {"/collections/{ref}/documents": False, "/user/data": True, "/embed/files": True}
-# What else may come back where all is well: the status, and its kind if that is not JSON.
+# What else may come back where all is well: the status, and what it means.
 BESIDE = {
     ("/collections/{ref}/documents", "post"): ("200", "The collection has this very content."),
     ("/embed/files/{id}/vectors", "get"): ("302", "Leads to it in S3."),
@@ -18,7 +18,7 @@ PLAIN = {"/metrics": "text/plain"}
 REFUSED = (
     "A refusal, whose code says what is wrong: 401 without a valid token (400 on routes of the"
     " published contract, 403 by Dify's), 403, 404 for what one may not see as for what is not"
-    " there, 409, 413, 429, 503."
+    " there, 408, 409, 413, 429, 503, 507."
 )
 TEXT: dict[str, Any] = {"type": "string"}
 REFUSALS: dict[str, dict[str, Any]] = {

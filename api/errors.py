@@ -7,7 +7,6 @@ from apiflask import APIFlask, HTTPError
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
 from gunicorn.http.errors import ParseException
-from psycopg import Error as PsycopgError
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -15,6 +14,7 @@ from api import contract, dify_errors
 from api.openai.errors import BLUEPRINTS as OPENAI
 from api.openai.errors import error_body, retry_header
 from models.errors import RedtenError
+from models.session import is_tenant_gone
 from tasks.blobs import BlobsAway, BlobsFull, no_space
 
 log = logging.getLogger(__name__)
@@ -160,8 +160,7 @@ def _blobs_full(error: BlobsFull) -> ResponseReturnValue:
 
 def _unsound(error: IntegrityError) -> ResponseReturnValue:
     """A row for a tenant that was removed while the request went on; else a fault of ours."""
-    violated = error.orig.diag.constraint_name if isinstance(error.orig, PsycopgError) else None
-    if violated and violated.endswith("_tenant_id"):
+    if is_tenant_gone(error):
         return _refused(RedtenError("tenant_not_found", "the tenant has just been deleted"))
     return _broken(error)
 

@@ -7,6 +7,7 @@ from pydantic import StringConstraints
 
 from api import limits
 from api.auth import caller, holder, require_owner, signed_in
+from api.mail import mail_invitation
 from api.replies import Out, Stamp
 from api.schemas import In, MemberIn
 from api.tenants import TenantOut, shown
@@ -21,12 +22,8 @@ from models.invitation import (
 )
 from models.session import session_scope
 from models.tenant import Role
-from settings import settings
-from tasks import chains
 
 blueprint = APIBlueprint("invitations", __name__, tag="Tenants")
-
-MAIL_WANTED_S = 3600.0
 
 
 class InvitationIn(MemberIn):
@@ -82,14 +79,8 @@ def create_invitation(json_data: InvitationIn) -> dict[str, Any]:
     with session_scope(caller().tenant_id) as session:
         made = invite(session, caller(), json_data.email, Role(json_data.role))
     told = InvitationOut.model_validate(made.invitation).model_dump()
-    return told | {"tenant": made.tenant, "token": made.token, "mailed": _mail(made.invitation)}
-
-
-def _mail(made: Invitation) -> bool:
-    if settings.smtp_url is None:
-        return False
-    mail = chains.step("invite.mail_invitation", made.tenant_id, made.id)
-    return chains.send_once(mail, MAIL_WANTED_S)
+    mailed = mail_invitation(made.invitation)
+    return told | {"tenant": made.tenant, "token": made.token, "mailed": mailed}
 
 
 @blueprint.get("/invitations")

@@ -1,5 +1,6 @@
 """Asks a worker to write to users; nobody waits for the mail."""
 
+from models.invitation import Invitation
 from models.user import User
 from settings import settings
 from tasks import chains
@@ -22,3 +23,11 @@ def ask_for_link(email: str) -> None:
 def ask_for_one_time_password(email: str) -> None:
     """A one-time password to whoever has that email, if there is an account."""
     chains.send_once(chains.step("mail.mail_one_time_password", email), WANTED_S)
+
+
+def mail_invitation(made: Invitation) -> bool:
+    """An invitation to whom it is for; whether it is on its way. Without a server it is told."""
+    if settings.smtp_url is None:
+        return False
+    mail = chains.step("invite.mail_invitation", made.tenant_id, made.id)
+    return chains.send_once(mail, WANTED_S)

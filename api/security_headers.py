@@ -36,7 +36,7 @@ def _protect(response: Response) -> Response:
     if request.endpoint == DOCS:
         response.headers["Content-Security-Policy"] = docs_policy(response.get_data(as_text=True))
     # On localhost it would keep browsers from other servers of this machine, on whatever port.
-    if not request.host.startswith("localhost"):
+    if request.host.partition(":")[0] != "localhost":
         response.headers["Strict-Transport-Security"] = f"max-age={YEAR_S}"
     for name, value in ALWAYS.items():
         response.headers.setdefault(name, value)

@@ -8,7 +8,7 @@ from apiflask.schemas import FileSchema
 from flask import Response
 from pydantic import Field
 
-from api.auth import Holder, caller, holder, require_owner, signed_in
+from api.auth import caller, holder, require_owner, signed_in
 from api.events import thread_held
 from api.replies import Out
 from api.schemas import In, Name, Ref
@@ -113,7 +113,7 @@ def _may_create(user: User) -> None:
 @signed_in(blueprint, in_tenant=False)
 def choose_default_tenant(json_data: DefaultTenantIn) -> dict[str, Any]:
     """Choose the tenant that you act in when you name none."""
-    who: Holder = holder()
+    who = holder()
     chosen = pick(who.belongings, str(json_data.tenant))
     with session_scope() as session:
         set_default(session, who.user.id, chosen.tenant_id)

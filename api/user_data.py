@@ -118,7 +118,7 @@ def _chosen_place(filename: str, announced: int) -> tuple[Blobs, str]:
         store, key = computed_place(who.tenant_id, who.user_id, filename, in_s3)
     with session_scope(who.tenant_id) as session:
         check_storage(session, who.tenant_id, announced)
-        # Early, before all the bytes have come; the store decides when two come at once.
+        # Before all the bytes have come; where two come at once, the second is refused.
         check_free(session, store.location(key))
         reserve(session, who.tenant_id, store.location(key))
     return store, key

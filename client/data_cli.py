@@ -1,7 +1,7 @@
 """The commands about files that are kept on the server."""
 
+import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ import click
 from client.client import Client
 from client.command import Failure, json_option, tell, with_client
 from client.data import Changes, Described, UserData, Wanted
+from client.half_made import half_made
 from client.show import table
 
 HEADERS = ("ID", "FILE", "BYTES", "TYPE", "COMMENTS", "WHERE", "SENT")
@@ -77,15 +78,9 @@ def get(client: Client, data_id: int, output: Path | None) -> None:
     if output == Path("-"):
         client.data.get(data_id, sys.stdout.buffer)
         return
-    try:
-        target = output or _own_place(client.data.find(data_id))
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".redten-") as folder:
-            half_made = Path(folder) / "file"
-            with half_made.open("wb") as file:
-                client.data.get(data_id, file)
-            half_made.replace(target)
-    except OSError as exc:
-        raise Failure(f"the file cannot be written: {exc}") from exc
+    target = output or _own_place(client.data.find(data_id))
+    with half_made(target) as path, path.open("wb") as file:
+        client.data.get(data_id, file)
     click.echo(f"{target}, {target.stat().st_size} bytes", err=True)
 
 
@@ -138,7 +133,7 @@ def _own_place(known: UserData) -> Path:
     target = Path("".join(letter for letter in name if letter.isprintable()))
     if target.name in ("", ".."):
         raise Failure(f"data {known.id} has no name that a file can have: say -o FILE")
-    if target.exists() or target.is_symlink():
+    if os.path.lexists(target):
         raise Failure(f"there is a file {target} already: say -o FILE to replace it")
     return target
 

@@ -1,7 +1,6 @@
 """The command that has a file of texts embedded."""
 
 import sys
-import tempfile
 from pathlib import Path
 
 import click
@@ -9,6 +8,7 @@ import click
 from client.client import Client
 from client.command import Failure, json_option, tell, with_client
 from client.embeddings import EmbeddingFile
+from client.half_made import half_made
 from client.spinner import Spinner
 
 
@@ -65,11 +65,5 @@ def _awaited(client: Client, file_id: int) -> EmbeddingFile:
 
 
 def _fetch(client: Client, file_id: int, out: Path) -> None:
-    try:
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".redten-") as folder:
-            half_made = Path(folder) / "file"
-            with half_made.open("wb") as file:
-                client.embeddings.vectors(file_id, file)
-            half_made.replace(out)
-    except OSError as exc:
-        raise Failure(f"{out} cannot be written: {exc.strerror or exc}") from exc
+    with half_made(out) as path, path.open("wb") as file:
+        client.embeddings.vectors(file_id, file)

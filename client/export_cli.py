@@ -1,14 +1,14 @@
 """The commands that take things away as files."""
 
-import tempfile
 from pathlib import Path
 from typing import cast
 
 import click
 
 from client.client import Client
-from client.command import Failure, with_client
+from client.command import with_client
 from client.exports import Format
+from client.half_made import half_made
 
 FORMATS = ("csv", "jsonl")
 
@@ -36,12 +36,6 @@ def answers(client: Client, collection: str | None, out: Path) -> None:
     suffix = out.suffix.removeprefix(".")
     if suffix not in FORMATS:
         raise click.UsageError("name the file .csv or .jsonl: that says how it is written")
-    try:
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".redten-") as folder:
-            half_made = Path(folder) / "file"
-            with half_made.open("wb") as file:
-                client.exports.answers(file, cast(Format, suffix), collection)
-            half_made.replace(out)
-    except OSError as exc:
-        raise Failure(f"the file cannot be written: {exc}") from exc
+    with half_made(out) as path, path.open("wb") as file:
+        client.exports.answers(file, cast(Format, suffix), collection)
     click.echo(f"{out}, {out.stat().st_size} bytes", err=True)

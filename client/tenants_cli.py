@@ -1,19 +1,19 @@
 """The commands about tenants, and about who is asked into them."""
 
 import sys
-import tempfile
 from pathlib import Path
 
 import click
 from tqdm import tqdm
 
+from client.admin import ROLES
 from client.archive import Manifest, check
 from client.client import Client
 from client.command import Failure, json_option, printable, tell, with_client
+from client.half_made import half_made
 from client.show import table
 from client.tenants import Invitation, NewInvitation, Tenant
 
-ROLES = click.Choice(["owner", "expert", "member", "agent"])
 HEADERS = ("ID", "NAME", "ROLE", "DEFAULT")
 INVITATION_HEADERS = ("ID", "EMAIL", "ROLE", "STATUS", "MADE", "EXPIRES")
 
@@ -136,15 +136,9 @@ def hand_over(client: Client, email: str, as_json: bool) -> None:
 @with_client
 def export(client: Client, file: Path) -> None:
     """Fetch all that the tenant has into FILE, a tar.gz; for owners."""
-    try:
-        # Under its name there is never half of it.
-        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".redten-") as folder:
-            half_made = Path(folder) / file.name
-            _fetch(client, half_made)
-            manifest = check(half_made)
-            half_made.replace(file)
-    except OSError as exc:
-        raise Failure(f"{file} cannot be written: {exc}") from exc
+    with half_made(file) as path:
+        _fetch(client, path)
+        manifest = check(path)
     click.echo(printable(_exported(file, manifest)), err=True)
 
 

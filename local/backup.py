@@ -8,17 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import create_engine, func, pool, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from tqdm import tqdm
 
 from local import pg_programs
 from local.archive import FORMAT, MANIFEST, Writer, hash_of, writing
-from local.deployment import owner_url
-from local.errors import LocalError
+from local.deployment import connected, owner_url
 from local.file_store import FileStore
 from local.layout import Layout
 from local.terminal import tell
@@ -27,7 +25,6 @@ from models.loose_blob import REMOVAL_LOCK
 from models.model import Adapter, Model
 from models.referred import referred_places
 from models.restored import major_version, row_counts, schema_revision
-from models.session import driver_url
 from settings import settings
 
 DUMP, BLOBS, SECRETS = "database.dump", "blobs.jsonl", "data/"
@@ -64,7 +61,7 @@ def back_up(data_dir: Path, target: Path) -> dict[str, Any]:
     with (
         writing(target) as (writer, staged),
         _removals_held_off(url),
-        _connected(url, "REPEATABLE READ") as session,
+        connected(url, "REPEATABLE READ") as session,
     ):
         backup = Backup(writer, staged, FileStore.of(layout))
         server = major_version(session)
@@ -90,26 +87,9 @@ def back_up(data_dir: Path, target: Path) -> dict[str, Any]:
 @contextmanager
 def _removals_held_off(url: str) -> Iterator[None]:
     """From before the snapshot on: each file that its rows refer to is there until the end."""
-    with _connected(url, "AUTOCOMMIT") as session:
+    with connected(url, "AUTOCOMMIT") as session:
         session.execute(select(func.pg_advisory_lock(REMOVAL_LOCK)))
         yield
-
-
-@contextmanager
-def _connected(url: str, isolation: Literal["AUTOCOMMIT", "REPEATABLE READ"]) -> Iterator[Session]:
-    """As the owner of the tables; nothing is written."""
-    engine = create_engine(driver_url(url), poolclass=pool.NullPool, isolation_level=isolation)
-    try:
-        with Session(engine) as session:
-            yield session
-    except DBAPIError as error:
-        said = " ".join(str(error.orig).split())
-        raise LocalError(
-            f"the database cannot be backed up: {said}; it takes the owner of the tables"
-            " (DATABASE_ADMIN_URL), brought up to date by `redten migrate`"
-        ) from error
-    finally:
-        engine.dispose()
 
 
 def _weights(session: Session) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Which database a command of the operator's is about, and the way into it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Literal
 
 from sqlalchemy import create_engine, pool
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +17,7 @@ from local.postgres_home import choose
 from models.session import driver_url
 from settings import settings
 
+Isolation = Literal["AUTOCOMMIT", "READ COMMITTED", "REPEATABLE READ"]
 SECRETS = ("postgres-superuser", "postgres-login")
 
 
@@ -36,11 +38,20 @@ def owner_url(data_dir: Path) -> str:
     return postgres.admin_url
 
 
+def as_owner(data_dir: Path) -> AbstractContextManager[Session]:
+    """As `connected`, to the deployment of that data directory or of the environment."""
+    return connected(owner_url(data_dir))
+
+
 @contextmanager
-def as_owner(data_dir: Path) -> Iterator[Session]:
-    """One transaction as the owner of the tables, committed at the end."""
-    url = driver_url(owner_url(data_dir))
-    engine = create_engine(url, poolclass=pool.NullPool, connect_args={"connect_timeout": 5})
+def connected(url: str, isolation: Isolation = "READ COMMITTED") -> Iterator[Session]:
+    """One transaction as the owner of the tables, committed at the end. Raises LocalError."""
+    engine = create_engine(
+        driver_url(url),
+        poolclass=pool.NullPool,
+        connect_args={"connect_timeout": 5},
+        isolation_level=isolation,
+    )
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session

@@ -73,7 +73,8 @@ def _of(data_dir: Path, tenant: str, wanted: dict[str, int | None]) -> dict[str,
 
     from local.deployment import as_owner
     from models.errors import RedtenError
-    from models.quota import find_tenant, set_quota, usage
+    from models.quota import set_quota, usage
+    from models.tenant import find_tenant
 
     try:
         with as_owner(data_dir) as session:

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, pool
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 from tqdm import tqdm
 
 from local import pg_programs, postgres
 from local.archive import Archive, reading
 from local.backup import BLOBS, DUMP, SECRETS, blob_name
+from local.deployment import connected
 from local.errors import LocalError
 from local.file_store import FileStore
 from local.layout import Layout, write_private
@@ -31,7 +29,6 @@ from local.terminal import tell
 from local.waiting import Patience
 from models.migrate import alembic_config
 from models.restored import begin_again, is_empty, major_version, make_role, move_store
-from models.session import driver_url
 from settings import settings
 
 START_LIMIT_S = 60.0
@@ -142,7 +139,7 @@ def _put_blobs(archive: Archive, told: dict[str, Any], store: FileStore) -> None
 def _restore_database(archive: Archive, told: dict[str, Any], url: str, store: FileStore) -> None:
     tell("restoring the database ...")
     _require_empty(url, told)
-    with _as_owner(url) as session:
+    with connected(url) as session:
         make_role(session)
     program = pg_programs.program("pg_restore", told["postgres"])
     options = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-comments")
@@ -150,33 +147,19 @@ def _restore_database(archive: Archive, told: dict[str, Any], url: str, store: F
         archive.fetch(DUMP, told["files"][DUMP], path)
         pg_programs.run(program, url, *options, str(path))
     migrate(url, None)
-    with _as_owner(url) as session:
+    with connected(url) as session:
         begin_again(session)
         if told["store"] and told["store"] != store.location:
             move_store(session, told["store"])
 
 
 def _require_empty(url: str, told: dict[str, Any]) -> None:
-    with _as_owner(url) as session:
+    with connected(url) as session:
         empty, version = is_empty(session), major_version(session)
     if not empty:
         raise LocalError("the database has tables already: restore into an empty one")
     if version < told["postgres"]:
         raise LocalError(f"the backup is of Postgres {told['postgres']}, and this is {version}")
-
-
-@contextmanager
-def _as_owner(url: str) -> Iterator[Session]:
-    """One transaction, committed at the end."""
-    engine = create_engine(driver_url(url), poolclass=pool.NullPool)
-    try:
-        with Session(engine) as session, session.begin():
-            yield session
-    except DBAPIError as error:
-        said = " ".join(str(error.orig).split())
-        raise LocalError(f"the database cannot be restored: {said}") from error
-    finally:
-        engine.dispose()
 
 
 @contextmanager

@@ -1,10 +1,14 @@
 """What all records share."""
 
 from datetime import datetime
+from importlib import import_module
+from pkgutil import iter_modules
 
 from sqlalchemy import DateTime, ForeignKey, Identity, MetaData, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+
+import models
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -44,3 +48,11 @@ class Owned:
     @classmethod
     def tenant_id(cls) -> Mapped[int]:
         return mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+
+
+def all_tables() -> MetaData:
+    """Every table of every module of ours; a record added later is in it."""
+    for module in iter_modules(models.__path__):
+        if not module.ispkg:
+            import_module(f"models.{module.name}")
+    return Base.metadata

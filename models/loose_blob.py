@@ -1,6 +1,7 @@
 """Files that no row refers to, yet or any more: none is forgotten, whatever dies in between.
 
-1. Before a file is stored, its place is noted here and committed (`loosen`).
+1. Before a file is stored, its place is noted here and committed (`loosen`, or `reserve` where a
+   user has chosen it).
 2. The transaction that writes the row which refers to it takes it from here (`adopt`).
 3. What deletes rows of documents, collections, users_data or embeddings, cascades too, notes the
    places of their files in the same transaction: triggers of migration 0010 see to it.

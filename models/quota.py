@@ -24,7 +24,6 @@ from models.document import NEW_IN_FLIGHT, Document
 from models.embedding import Embedding
 from models.errors import RedtenError
 from models.job import Job
-from models.tenant import Tenant
 from models.user_data import UserData
 from models.work import UNFINISHED
 from settings import settings
@@ -131,21 +130,6 @@ def set_quota(session: Session, tenant_id: int, **limits: int | None) -> None:
     row = insert(Quota).values(tenant_id=tenant_id, **limits)
     changed: dict[str, Any] = {**limits, "updated_at": func.now()}
     session.execute(row.on_conflict_do_update(index_elements=["tenant_id"], set_=changed))
-
-
-def find_tenant(session: Session, tenant: str) -> Tenant:
-    """A tenant by its id or name, as the owner of the tables.
-
-    Raises RedtenError `tenant_not_found`, and `ambiguous_tenant` for a name that several have.
-    """
-    named = Tenant.id == int(tenant) if tenant.isdecimal() else Tenant.name == tenant
-    found = list(session.scalars(select(Tenant).where(named)))
-    if not found:
-        raise RedtenError("tenant_not_found", f"there is no tenant {tenant}")
-    if len(found) > 1:
-        ids = ", ".join(str(one.id) for one in found)
-        raise RedtenError("ambiguous_tenant", f"several tenants are called {tenant}: {ids}")
-    return found[0]
 
 
 def _usage(session: Session, tenant_id: int, asked: Select[int, int]) -> Usage:

@@ -10,10 +10,9 @@ from models.document import Document
 from models.embedding import Embedding
 from models.loose_blob import LooseBlob
 from models.user_data import UserData
-from models.work import State
+from models.work import UNFINISHED, State
 
 AT_ONCE = 1000
-UNFINISHED = (State.WAITING, State.RUNNING)
 
 
 def referred_places(session: Session) -> Iterator[str]:
@@ -47,9 +46,7 @@ def known_places(session: Session) -> Known:
     working = select(Document.tenant_id, Document.id, Document.attempt)
     found = set(referred_places(session))
     found.update(_all(session, select(LooseBlob.place)))
-    found.update(
-        work_folder(*row) for row in session.execute(working.where(Document.state.in_(UNFINISHED)))
-    )
+    found.update(work_folder(*row) for row in session.execute(working.where(UNFINISHED)))
     return Known(frozenset(found))
 
 
@@ -66,8 +63,8 @@ def work_folder(tenant_id: int, document_id: int, attempt: int | None = None) ->
 
 def working_attempts(session: Session, document_ids: Iterable[int]) -> dict[int, int]:
     """The attempts of those documents that are being worked on; the others are over, or gone."""
-    ours = (Document.id.in_(document_ids), Document.state.in_(UNFINISHED))
-    rows = session.execute(select(Document.id, Document.attempt).where(*ours))
+    ours = select(Document.id, Document.attempt).where(Document.id.in_(document_ids), UNFINISHED)
+    rows = session.execute(ours)
     return {row.id: row.attempt for row in rows}
 
 

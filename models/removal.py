@@ -10,7 +10,7 @@ from models.document import Document, lock_uploads
 from models.errors import RedtenError
 from models.seed import COLLECTION
 from models.tenant import DEFAULT_TENANT_ID, Caller, Role
-from models.work import State
+from models.work import UNFINISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,7 @@ def remove_collection(session: Session, collection: Collection) -> Removed:
     there = select(Collection.id).where(Collection.id == collection.id).with_for_update()
     if session.scalar(there) is None:
         raise RedtenError("collection_not_found", f"{collection.name!r} has just been removed")
-    unfinished = select(Document.id).where(
-        Document.collection_id == collection.id,
-        Document.state.in_((State.WAITING, State.RUNNING)),
-    )
+    unfinished = select(Document.id).where(Document.collection_id == collection.id, UNFINISHED)
     working = list(session.scalars(unfinished))
     # Its documents with it: so one note stands for all their files.
     session.execute(delete(Collection).where(Collection.id == collection.id))

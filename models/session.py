@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 from pgvector.psycopg import register_vector
+from psycopg import Error as PsycopgError
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from models.errors import RedtenError
@@ -92,6 +93,12 @@ def session_scope(
 def is_lock_timeout(error: OperationalError) -> bool:
     """Whether somebody else has held a lock for too long."""
     return isinstance(error.orig, LockNotAvailable)
+
+
+def is_tenant_gone(error: IntegrityError) -> bool:
+    """Whether a row was to be written for a tenant that has just been removed."""
+    violated = error.orig.diag.constraint_name if isinstance(error.orig, PsycopgError) else None
+    return violated is not None and violated.endswith("_tenant_id")
 
 
 def _enter(session: Session, scope: dict[str, str]) -> None:

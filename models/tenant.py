@@ -104,6 +104,21 @@ def pick(among: list[Belonging], wanted: str) -> Belonging:
     return found[0]
 
 
+def find_tenant(session: Session, tenant: str) -> Tenant:
+    """A tenant by its id or name, as the owner of the tables.
+
+    Raises RedtenError `tenant_not_found`, and `ambiguous_tenant` for a name that several have.
+    """
+    named = Tenant.id == int(tenant) if tenant.isdecimal() else Tenant.name == tenant
+    found = list(session.scalars(select(Tenant).where(named)))
+    if not found:
+        raise RedtenError("tenant_not_found", f"there is no tenant {tenant}")
+    if len(found) > 1:
+        ids = ", ".join(str(one.id) for one in found)
+        raise RedtenError("ambiguous_tenant", f"several tenants are called {tenant}: {ids}")
+    return found[0]
+
+
 def join(session: Session, tenant_id: int, user_id: int, role: Role) -> None:
     """Makes the user a member with that role, or changes the role."""
     row = insert(Membership).values(tenant_id=tenant_id, user_id=user_id, role=role)

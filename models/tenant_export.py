@@ -1,8 +1,6 @@
 """What a tenant has, read for those who take it elsewhere: its rows, and where its files lie."""
 
 from collections.abc import Iterator
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
 from pgvector.sqlalchemy import HALFVEC
@@ -10,8 +8,7 @@ from sqlalchemy import ColumnElement, Select, Table, select
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Session
 
-import models
-from models.base import Base
+from models.base import all_tables
 from models.collection import Collection
 from models.document import Chunk, Document
 from models.embedding import Embedding
@@ -27,10 +24,7 @@ BATCH = 1000
 
 def owned_tables() -> list[Table]:
     """Every table whose rows belong to tenants, of whichever module."""
-    for module in iter_modules(models.__path__):
-        if not module.ispkg:
-            import_module(f"models.{module.name}")
-    return [table for table in Base.metadata.sorted_tables if "tenant_id" in table.columns]
+    return [table for table in all_tables().sorted_tables if "tenant_id" in table.columns]
 
 
 def told_columns(table: Table) -> list[ColumnElement[Any]]:

@@ -1,8 +1,8 @@
 """Work that Postgres guarantees: waiting for a step, running it on a lease, or over.
 
 Messages are only hints. Each move is one compare-and-set, so that a message that comes twice,
-late, or for an older attempt finds nothing to do. Postgres itself refuses moves that no work may
-make (`check_work_move` in migration 0014), whoever asks for them.
+late, or for an older attempt finds nothing to do. Postgres itself refuses the application moves
+that no work may make (`check_work_move` in migration 0014); who owns the tables may repair by hand.
 """
 
 from datetime import datetime

@@ -66,11 +66,6 @@ def read_vectors(flow: Flow) -> Iterator[Vector]:
             yield from np.load(file, allow_pickle=False)
 
 
-def remove(tenant_id: int, document_id: int) -> None:
-    """Everything of all attempts; for a document that is over."""
-    remove_work(tenant_id, document_id)
-
-
 def remove_attempt(flow: Flow) -> None:
     """What this attempt left, once another has taken over or the document is gone."""
     remove_work(flow["tenant_id"], flow["id"], flow["attempt"])

@@ -1,19 +1,12 @@
 """Who is invited to a tenant is written a mail with a secret of its own."""
 
-import logging
-from typing import Any
+from celery import Task
 
 from models.invitation import Invitation, mailed_token
 from models.session import session_scope
 from models.tenant import Tenant
-from settings import settings
 from tasks.app import app
-from tasks.smtp import MAIL_AWAY, compose, deliver
-
-log = logging.getLogger(__name__)
-
-FIRST_PAUSE_S = 15.0
-TRIES = 4
+from tasks.smtp import TRIES, compose, public_url, send
 
 TEXT = """\
 You are invited to the tenant "{tenant}" at {url}, as {role}, by one of its owners.
@@ -28,7 +21,7 @@ until {day}. If you do not want to, do nothing.
 
 # The secret is made here, not by who invites: none travels through the broker.
 @app.task(bind=True, max_retries=TRIES - 1)
-def mail_invitation(self: Any, tenant_id: int, id: int) -> None:
+def mail_invitation(self: Task, tenant_id: int, id: int) -> None:
     """Mails a pending invitation; a later try makes the secret of an earlier one void."""
     with session_scope(tenant_id) as session:
         found = mailed_token(session, tenant_id, id)
@@ -37,17 +30,13 @@ def mail_invitation(self: Any, tenant_id: int, id: int) -> None:
         return
     token, invitation = found
     message = compose(invitation.email, "An invitation to redten", _text(tenant, invitation, token))
-    try:
-        deliver(message, invitation.email)
-    except MAIL_AWAY as error:
-        log.warning("invitation %d: mail is not sent: %s", id, error)
-        raise self.retry(countdown=FIRST_PAUSE_S * 4**self.request.retries, exc=error) from error
+    send(self, message, invitation.email, f"invitation {id}")
 
 
 def _text(tenant: Tenant, invitation: Invitation, token: str) -> str:
     return TEXT.format(
         tenant=tenant.name,
-        url=settings.public_url or f"https://localhost:{settings.port}",
+        url=public_url(),
         role=invitation.role,
         email=invitation.email,
         token=token,

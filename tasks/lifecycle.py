@@ -14,10 +14,11 @@ from models.errors import RedtenError
 from models.job import Job
 from models.overdue import KINDS
 from models.session import session_scope
-from tasks import artifacts, broker, telling
+from tasks import broker, telling
 from tasks.app import app
 from tasks.flow import Flow
 from tasks.lease import advancing
+from tasks.loose import remove_work
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,6 @@ def fail_work(
     with session_scope(tenant_id) as session:
         failed = KINDS[kind].fail(session, id, attempt, exc.code, str(exc))
     if failed and kind == "document":
-        artifacts.remove(tenant_id, id)
+        remove_work(tenant_id, id)
     if failed and kind == "job":
         telling.tell_end(failed)

@@ -1,8 +1,6 @@
 """What users are written: one-time passwords, and links that verify their email."""
 
-import logging
 from collections.abc import Callable
-from typing import Any
 
 from celery import Task
 from sqlalchemy.orm import Session
@@ -13,12 +11,7 @@ from models.user import User, find_user
 from models.verification import add_verification
 from settings import settings
 from tasks.app import app
-from tasks.smtp import MAIL_AWAY, compose, deliver
-
-log = logging.getLogger(__name__)
-
-FIRST_PAUSE_S = 15.0
-TRIES = 4
+from tasks.smtp import TRIES, compose, public_url, send
 
 RESET_TEXT = """\
 A new password was asked for, for the redten account {email}.
@@ -58,18 +51,16 @@ def mail_verification(self: Task, email: str) -> None:
     _mail(self, email, "Is this your email?", _verification)
 
 
-def _mail(task: Any, email: str, subject: str, text: Callable[[Session, User], str | None]) -> None:
+def _mail(
+    task: Task, email: str, subject: str, text: Callable[[Session, User], str | None]
+) -> None:
     """Writes to the account; each try has a secret of its own, and the earlier ones stay good."""
     with session_scope() as session:
         user = find_user(session, email)
         said = text(session, user) if user else None
     if user is None or said is None:
         return
-    try:
-        deliver(compose(user.email, subject, said), user.email)
-    except MAIL_AWAY as error:
-        log.warning("user %d: mail is not sent: %s", user.id, error)
-        raise task.retry(countdown=FIRST_PAUSE_S * 4**task.request.retries, exc=error) from error
+    send(task, compose(user.email, subject, said), user.email, f"user {user.id}")
 
 
 def _one_time_password(session: Session, user: User) -> str:
@@ -81,6 +72,5 @@ def _one_time_password(session: Session, user: User) -> str:
 def _verification(session: Session, user: User) -> str | None:
     if user.verified:
         return None
-    url = (settings.public_url or f"https://localhost:{settings.port}").rstrip("/")
     token = add_verification(session, user)
-    return LINK_TEXT.format(email=user.email, url=url, id=user.id, token=token)
+    return LINK_TEXT.format(email=user.email, url=public_url(), id=user.id, token=token)

@@ -4,6 +4,7 @@ A file that crashes its parser or makes it spin costs that process and fails by 
 and the other documents go on.
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -88,7 +89,9 @@ class Parsers:
 def get_parsers() -> Parsers:
     """Those of this process."""
     forget_folders()
-    return Parsers()
+    made = Parsers()
+    atexit.register(made.close)
+    return made
 
 
 def _in_time(limit_s: float, check: Check) -> Check:

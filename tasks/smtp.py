@@ -7,6 +7,8 @@ from email.message import EmailMessage
 from email.policy import SMTPUTF8
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from celery import Task
+
 from settings import settings
 
 log = logging.getLogger(__name__)
@@ -16,6 +18,7 @@ PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
 
 # What may have passed by the next try.
 MAIL_AWAY = (smtplib.SMTPException, OSError)
+FIRST_PAUSE_S, TRIES = 15.0, 4
 
 
 def compose(email: str, subject: str, text: str) -> EmailMessage:
@@ -28,6 +31,20 @@ def compose(email: str, subject: str, text: str) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     return message
+
+
+def public_url() -> str:
+    """Where links in mail lead."""
+    return (settings.public_url or f"https://localhost:{settings.port}").rstrip("/")
+
+
+def send(task: Task, message: EmailMessage, email: str, about: str) -> None:
+    """As `deliver`, for a task, which is done again later if the server is away."""
+    try:
+        deliver(message, email)
+    except MAIL_AWAY as error:
+        log.warning("%s: mail is not sent: %s", about, error)
+        raise task.retry(countdown=FIRST_PAUSE_S * 4**task.request.retries, exc=error) from error
 
 
 def deliver(message: EmailMessage, email: str) -> None:

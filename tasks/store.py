@@ -15,7 +15,7 @@ from tasks import artifacts, chains
 from tasks.app import app
 from tasks.flow import Flow
 from tasks.lease import claimed
-from tasks.loose import remove_loose
+from tasks.loose import remove_loose, remove_work
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def store_document(flow: Flow) -> None:
         if not wanted:
             return _begin_again(flow, again)
         remove_loose(flow["tenant_id"], unused)
-        artifacts.remove(flow["tenant_id"], flow["id"])
+        remove_work(flow["tenant_id"], flow["id"])
     log.info("document %d attempt %d: done, %d chunks", flow["id"], flow["attempt"], stored)
 
 

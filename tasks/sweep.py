@@ -9,8 +9,9 @@ from models.overdue import Overdue, know_epoch, known_epoch, overdue_work
 from models.session import is_lock_timeout, session_scope
 from models.work import Work
 from settings import settings
-from tasks import artifacts, broker, chains, telling
+from tasks import broker, chains, telling
 from tasks.app import app
+from tasks.loose import remove_work
 
 log = logging.getLogger(__name__)
 
@@ -96,4 +97,4 @@ def _tell_failed(work: Overdue, failed: Work) -> None:
     if work.kind == "job":
         telling.tell_end(failed)
     elif work.kind == "document":
-        artifacts.remove(work.tenant_id, work.id)
+        remove_work(work.tenant_id, work.id)

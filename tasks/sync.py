@@ -22,12 +22,12 @@ from models.session import session_scope
 from models.source import Source, SourceRun, open_run
 from models.source_item import SourceItem, items_of, note_version, put_item, remove_items
 from settings import settings
-from tasks import artifacts, chains
+from tasks import chains
 from tasks.app import app
 from tasks.blobs import new_document_key, put_patiently
 from tasks.flow import Flow
 from tasks.lease import claimed
-from tasks.loose import coming, remove_loose
+from tasks.loose import coming, remove_loose, remove_work
 
 log = logging.getLogger(__name__)
 
@@ -237,6 +237,6 @@ def _end(comparison: Comparison) -> None:
         if not Source.finish(session, source.id, source.attempt, Source.FIRST_STEP):
             raise Ignore
     for id, blobs in removed.items():
-        artifacts.remove(source.tenant_id, id)
+        remove_work(source.tenant_id, id)
         remove_loose(source.tenant_id, blobs)
     log.info("source %d attempt %d: done", source.id, source.attempt)

@@ -199,7 +199,7 @@ def administrators(connection: Connection) -> Iterator[Finding]:
     for email, hashed in admins:
         if any(verify(hashed, guess) for guess in (*WEAK, email, email.partition("@")[0])):
             said = f"the password of {email} is one that everybody tries"
-            yield bad("administrators", said, "set another: `redten account password`")
+            yield bad("administrators", said, "set another: `redten account set-password`")
     yield good("administrators", f"{len(admins)} looked at")
 
 
@@ -207,7 +207,7 @@ def backlog(connection: Connection) -> Iterator[Finding]:
     """What should have been cleared away, or looked at by somebody."""
     loose = connection.scalar(text(LOOSE), {"after": 2 * settings.loose_after_s}) or 0
     if loose:
-        advice = "see the log of the sweep worker, which removes them"
+        advice = "see the log of the ingest worker, which removes them"
         yield doubtful("backlog", f"{loose} files that nothing refers to were not removed", advice)
     failed = connection.scalar(text(FAILED)) or 0
     if failed:

@@ -6,36 +6,13 @@ who come later, so a migration waits briefly, lets go of everything, and tries a
 
 import logging
 import time
-from importlib import import_module
 
 from alembic import context
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import Connection, create_engine, pool, text
 from sqlalchemy.exc import OperationalError
 
-from models.base import Base
-
-# The tables that autogenerate compares with.
-for module in (
-    "answer",
-    "collection",
-    "document",
-    "invitation",
-    "job",
-    "loose_blob",
-    "model",
-    "one_time_password",
-    "overdue",
-    "quota",
-    "review",
-    "service_key",
-    "source_item",
-    "tenant",
-    "user",
-    "user_data",
-    "verification",
-):
-    import_module(f"models.{module}")
+from models.base import all_tables
 
 
 def is_ours(_object: object, name: str | None, kind: str, *_: object) -> bool:
@@ -54,7 +31,7 @@ def migrate(connection: Connection) -> None:
     """All that is to be done, or nothing of it."""
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=all_tables(),
         compare_type=True,
         include_object=is_ours,
     )

@@ -143,10 +143,10 @@ def test_what_is_no_email_is_not_invited(http, acme, email):
 
 
 def test_an_invitation_by_mail_has_a_secret_of_its_own(http, acme, monkeypatch):
-    from tasks import invite
+    from tasks import invite, smtp
 
     sent = []
-    monkeypatch.setattr(invite, "deliver", lambda message, email: sent.append((message, email)))
+    monkeypatch.setattr(smtp, "deliver", lambda message, email: sent.append((message, email)))
     made = invited(http, acme, BOB)
     assert made["mailed"] is False, "no mail server is set"
     invite.mail_invitation(int(acme["X-Redten-Tenant"]), made["id"])
