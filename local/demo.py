@@ -21,7 +21,8 @@ from local.credentials import COLLECTION, read_exports
 from local.errors import LocalError, local_errors
 from local.layout import Layout
 from local.waiting import endings
-from settings import DATA_ROOT, inherited_environment, settings
+from settings import inherited_environment, settings
+from settings.machine import DATA_ROOT
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 QUESTIONS = 3
