@@ -87,6 +87,7 @@ def caught_at_work(process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_of_two_hundred_files_each_is_whole_and_there_once_though_the_worker_was_killed(
     http, owner, alive
 ):

@@ -78,6 +78,7 @@ def test_a_broker_that_accepts_and_never_answers_holds_up_nobody(http, headers):
             assert answers_of(job) == 1
 
 
+@pytest.mark.long
 def test_a_lost_message_is_missed_although_its_queue_is_never_empty(http, headers):
     jobs: list[int] = []
 

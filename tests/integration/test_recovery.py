@@ -98,6 +98,7 @@ def test_a_question_that_kills_its_worker_is_given_up_and_the_others_are_answere
     assert http.get(f"/ai/result/{deadly}", headers=headers).status_code == 404
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_with_eight_in_flight_loses_none(http, headers):
     with answering(8) as process:
         jobs = [ask(http, headers, f"slower question {number}") for number in range(8)]
@@ -112,6 +113,7 @@ def test_a_worker_that_dies_with_eight_in_flight_loses_none(http, headers):
     assert sorted(asked()) == sorted(f"slower question {number % 8}" for number in range(16))
 
 
+@pytest.mark.long
 def test_of_eight_in_flight_only_the_deadly_one_is_given_up(http, headers):
     with answering(8) as process:
         others = [ask(http, headers, f"slower question {number}") for number in range(7)]

@@ -40,6 +40,7 @@ def test_a_question_outlives_the_worker_that_answers_it(stack: Stack, person: Pe
     assert len(results(person.door, job_id)) == 1
 
 
+@pytest.mark.long
 def test_questions_outlive_the_broker_between_two_steps(stack: Stack, person: Person) -> None:
     generated = [ask_at_length(person) for _ in range(AT_ONCE)]
     waiting = ask(person.door, "What is a fog horn?")
