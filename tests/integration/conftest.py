@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from engines.generator import Generator
 from local import postgres
+from models import password
 from models.job import Job
 from models.migrate import upgrade
 from models.seed import seed
@@ -21,6 +23,10 @@ from tasks import broker
 from tests.conftest import CLUSTER, LAYOUT
 from tests.integration.door import ADMIN, log_in, sign_up
 from tests.integration.processes import Broker, Database, until
+
+# A password is hashed slowly on purpose, and every test makes some. How it is done in earnest is
+# looked at in tests/unit/test_password.py.
+password.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 TABLES = (
     "reviews, answers, chunks, documents, jobs, collections, memberships, users_tokens, users,"

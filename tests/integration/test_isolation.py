@@ -93,6 +93,7 @@ def test_no_operation_tells_or_touches_anything_of_another_tenant(
     explore(door, described, plan, acting, seed)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @settings(EXHAUSTIVE, max_examples=1)
 @arrangements

@@ -201,7 +201,8 @@ def test_a_message_that_comes_again_before_the_step_ends_does_not_run_it_again(
     assert answers_of(job) == 1
 
 
-@pytest.mark.parametrize("question", ["slower", pytest.param("slowest", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("question", ["slower", "slowest"])
 def test_postgres_may_be_away_for_longer_than_a_lease(http, headers, postgres_server, question):
     """The step ends meanwhile and cannot be handed on, or goes on and finds its lease run out."""
     with answering():

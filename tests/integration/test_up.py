@@ -162,9 +162,7 @@ def test_a_killed_program_comes_back(up: Up, name: str) -> None:
     assert orphans == []
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL]
-)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_everything_comes_back_after_supervisord_is_ended(up: Up, number: int) -> None:
     wait_for(up.is_ready, "readiness")
     up.call("POST", "/collections", {"name": f"kept {number}"}, up.log_in())
